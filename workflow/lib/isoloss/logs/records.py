@@ -1,0 +1,71 @@
+"""What every log reader returns: blocks of logged columns, broken records and notes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import pyarrow as pa
+
+
+class LogError(ValueError):
+    """A log that cannot be read as asked; the message names file, place, value and mend."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of one kind out of one file.
+
+    table: an int64 column `offset` (1-based line, or byte for binary formats) and one float64
+        column a logged name; null = not logged in this row, NaN = logged, but not a number.
+    aggregation: what a value stands for: `step`, `window_mean(k)`, `last_microbatch`, `sampled`.
+    digits: significant digits that the log prints, by column (absent: full precision).
+    """
+
+    table: pa.Table
+    aggregation: str = "step"
+    digits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One record that could not be read: where it is, why, and its first 200 bytes."""
+
+    offset: int
+    reason: str
+    head: bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file as read."""
+
+    blocks: tuple[Block, ...]
+    quarantine: tuple[Bad, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Which logged names a format uses, the first match wins; `step_base` is its first step."""
+
+    step: tuple[str, ...] = ("step",)
+    tokens: tuple[str, ...] = ("tokens",)
+    compute: tuple[str, ...] = ()
+    wall_time: tuple[str, ...] = ()
+    train_loss: tuple[str, ...] = ("loss",)
+    eval_loss: tuple[str, ...] = ("eval_loss",)
+    step_base: int = 1
+
+
+@dataclass(frozen=True)
+class Format:
+    """One log format: its name, how to recognise it by content, how to read it.
+
+    sniff: takes the first 64 KiB (decompressed) and says whether they are of this format.
+    read: takes the decompressed file, seekable, opened for reading bytes.
+    """
+
+    name: str
+    sniff: Callable[[bytes], bool]
+    read: Callable[[BinaryIO], Source]
+    preset: Preset = Preset()
