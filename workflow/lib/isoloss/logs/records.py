@@ -37,11 +37,12 @@ class Bad:
 
 @dataclass(frozen=True)
 class Source:
-    """One file as read."""
+    """One file as read; `columns`: the names it logs that were left out of the blocks."""
 
     blocks: tuple[Block, ...]
     quarantine: tuple[Bad, ...] = ()
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Preset:
 
     step: tuple[str, ...] = ("step",)
     tokens: tuple[str, ...] = ("tokens",)
+    samples: tuple[str, ...] = ()
     compute: tuple[str, ...] = ()
     wall_time: tuple[str, ...] = ()
     train_loss: tuple[str, ...] = ("loss",)
@@ -63,9 +65,13 @@ class Format:
 
     sniff: takes the first 64 KiB (decompressed) and says whether they are of this format.
     read: takes the decompressed file, seekable, opened for reading bytes.
+    read_columns: the same, for the given names only: what keeps a wide log small in memory.
+    generic: yields to any other format that recognises the file, as CSV does to Lightning's.
     """
 
     name: str
     sniff: Callable[[bytes], bool]
     read: Callable[[BinaryIO], Source]
     preset: Preset = Preset()
+    read_columns: Callable[[BinaryIO, frozenset[str]], Source] | None = None
+    generic: bool = False

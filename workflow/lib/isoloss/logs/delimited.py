@@ -1,0 +1,208 @@
+"""CSV, TSV and semicolon-separated logs, with repeated or grown headers and decimal commas."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv
+
+from isoloss.logs import lines
+from isoloss.logs.numbers import number
+from isoloss.logs.plain import PLAIN
+from isoloss.logs.records import Bad, Block, Format, LogError, Source
+
+_DELIMITERS = ",\t;|"
+_COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    delimiter: str
+    decimal: str  # "," where numbers are written 3,14
+
+
+def _cells(text: str, delimiter: str) -> list[str]:
+    return next(csv.reader([text], delimiter=delimiter, strict=True), [])
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Names only: every cell filled, none a number, none twice."""
+    if len(cells) < 2 or len(set(cells)) < len(cells):
+        return False
+    return all(re.search(r"[^\W\d]", c) and not _is_number(c) for c in cells)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        number(cell)
+    except ValueError:
+        return bool(_COMMA_NUMBER.fullmatch(cell.strip()))
+    return True
+
+
+def _decimal(delimiter: str, rows: Sequence[Sequence[str]]) -> str:
+    """The decimal sign: a comma if a cell is 3,14; 3,141 alone may mean thousands, so it is not."""
+    commas = [c.strip() for row in rows for c in row if _COMMA_NUMBER.fullmatch(c.strip())]
+    return "," if delimiter != "," and any(not _THOUSANDS.fullmatch(c) for c in commas) else "."
+
+
+def _dialect(head: bytes) -> tuple[_Dialect, list[str]] | None:
+    """Delimiter, decimal sign and header of a text, or None if it is no table."""
+    text = [line.rstrip("\r") for line in head.decode(errors="replace").split("\n")[:200]]
+    text = [line for line in text if line.strip()]
+    if not text:
+        return None
+    for delimiter in sorted(_DELIMITERS, key=lambda d: -text[0].count(d)):
+        try:
+            rows = [_cells(line, delimiter) for line in text]
+        except csv.Error:
+            continue
+        header = [name.strip() for name in rows[0]]
+        whole = [row for row in rows[1:] if len(row) == len(header)]
+        numeric = [row for row in whole if any(_is_number(c) for c in row)]
+        if _is_header(header) and 2 * len(numeric) >= len(rows) - 1:
+            return _Dialect(delimiter, _decimal(delimiter, whole)), header
+    return None
+
+
+class _Reader:
+    def __init__(self, dialect: _Dialect, header: list[str], keep: frozenset[str] | None) -> None:
+        self.dialect, self.keep = dialect, keep
+        self.header = header
+        self.seen = dict.fromkeys(header)
+        self.quarantine: list[Bad] = []
+        self.notes: list[str] = []
+        self.repeated = 0
+
+    def _wanted(self) -> list[str]:
+        return [name for name in self.header if self.keep is None or name in self.keep]
+
+    def fast(self, block: lines.Lines) -> pa.Table | None:
+        """The block by Arrow if every line is a row of numbers under the header, else None."""
+        wanted = self._wanted()
+        if self.keep is None or not wanted:
+            return None
+        try:
+            table = pyarrow.csv.read_csv(
+                pa.BufferReader(block.data),
+                read_options=pyarrow.csv.ReadOptions(column_names=self.header),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=self.dialect.delimiter, ignore_empty_lines=False
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    include_columns=wanted,
+                    column_types=dict.fromkeys(wanted, pa.float64()),
+                    null_values=[""],
+                    quoted_strings_can_be_null=True,
+                    decimal_point=self.dialect.decimal,
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        if len(table) != block.count or block.torn:
+            return None
+        offset = pa.array(range(block.first, block.first + len(table)), pa.int64())
+        return table.add_column(0, "offset", offset)
+
+    def slow(self, block: lines.Lines) -> pa.Table:
+        """The block line by line; what cannot be read goes to the quarantine."""
+        offsets: list[int] = []
+        rows: list[dict[str, float]] = []
+        for number_, line in block:
+            if not (line := line.strip(b"\0")).strip():
+                continue
+            try:
+                row = self._row(line, number_ == block.torn)
+            except (ValueError, csv.Error) as error:
+                if number_ == block.torn:
+                    self.notes.append(f"line {number_}, the last, is torn and left out")
+                else:
+                    self.quarantine.append(Bad(number_, str(error), line[:200]))
+                continue
+            if row is not None:
+                rows.append(row)
+                offsets.append(number_)
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: pa.array([row.get(name) for row in rows], pa.float64()) for name in names}
+        return pa.table({"offset": pa.array(offsets, pa.int64()), **columns})
+
+    def _row(self, line: bytes, torn: bool) -> dict[str, float] | None:
+        try:
+            cells = _cells(line.decode(), self.dialect.delimiter)
+        except UnicodeDecodeError:
+            raise ValueError("not UTF-8") from None
+        names = [cell.strip() for cell in cells]
+        if _is_header(names) and len(set(names) & set(self.header)) >= 2:
+            self.repeated += 1
+            self.header = names
+            self.seen.update(dict.fromkeys(names))
+            return None
+        if len(cells) != len(self.header):
+            raise ValueError(f"{len(cells)} cells under a header of {len(self.header)}")
+        row = {}
+        for name, cell in zip(self.header, cells, strict=True):
+            if (self.keep is None or name in self.keep) and cell.strip():
+                try:
+                    row[name] = self._number(cell)
+                except ValueError:
+                    if self.keep is not None:
+                        raise ValueError(f"{name} is no number: {cell!r:.60}") from None
+        if torn and cells[-1].strip():
+            # A number without a line end may have lost its last digits.
+            raise ValueError("torn")
+        return row
+
+    def _number(self, cell: str) -> float:
+        if self.dialect.decimal == ",":
+            if "." in cell:
+                raise ValueError(cell)
+            cell = cell.replace(",", ".", 1)
+        return number(cell)
+
+
+def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
+    start = file.tell()
+    found = _dialect(file.read(1 << 16).removeprefix(b"\xef\xbb\xbf"))
+    file.seek(start)
+    if found is None:
+        raise LogError("line 1 is no header of a delimited table; add one that names the columns")
+    reader = _Reader(*found, keep)
+    tables: list[pa.Table] = []
+    for index, block in enumerate(lines.blocks(file)):
+        if index == 0:
+            rest = block.data.lstrip(b"\r\n").partition(b"\n")[2]
+            skipped = block.data[: len(block.data) - len(rest)].count(b"\n")
+            block = lines.Lines(block.first + skipped, rest)
+        if block.data:
+            tables += lines.parse(block, reader.fast, reader.slow)
+    if reader.repeated:
+        reader.notes.append(f"the header is repeated or changed {reader.repeated} times")
+    empty = pa.table({"offset": pa.array([], pa.int64())})
+    table = pa.concat_tables([empty, *tables], promote_options="permissive")
+    return Source(
+        (Block(table),), tuple(reader.quarantine), tuple(reader.notes), tuple(reader.seen)
+    )
+
+
+def read(file: BinaryIO) -> Source:
+    """Every number of a delimited log; its first line names the columns."""
+    return _read(file, None)
+
+
+def read_columns(file: BinaryIO, keep: frozenset[str]) -> Source:
+    """The numbers of the given names, whole blocks at a time."""
+    return _read(file, keep)
+
+
+def sniff(head: bytes) -> bool:
+    """A line of names, and under it lines of as many cells with numbers in them."""
+    return _dialect(head) is not None
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("csv", sniff, read, PLAIN, read_columns=read_columns, generic=True),
+)

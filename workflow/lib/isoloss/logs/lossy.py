@@ -1,0 +1,48 @@
+"""Tells of what a log has lost: few digits, means over windows, points thinned out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+_SAMPLE = 1000
+_FULL = 15
+_FEW = 4
+# The numbers of points that web pages and loggers thin a history to.
+_ROUND = (500, 1_000, 10_000)
+
+
+def digits_of(values: npt.NDArray[np.float64]) -> int | None:
+    """The significant digits with which values were printed; None for full precision.
+
+    Median over a sample of the digits of the shortest decimal number that gives the same double
+    (David Gay's, as Python's repr); trailing zeros cannot be seen, the median passes over them.
+    """
+    finite = values[np.isfinite(values) & (values != 0)]
+    if len(finite) == 0:
+        return None
+    sample = finite[:: max(1, len(finite) // _SAMPLE)]
+    # 17 digits of a float32 stand for its 9; they are all there is, hence full precision.
+    counts = [
+        len(f"{v!r}".lower().split("e")[0].strip("-0").replace(".", "").strip("0"))
+        for v in sample.tolist()
+    ]
+    digits = int(np.median(counts))
+    return None if digits >= _FULL or digits == 0 else digits
+
+
+def losses(
+    counts: Mapping[str, int], digits: Mapping[str, int | None], aggregations: Mapping[str, str]
+) -> list[str]:
+    """Notes on what is lost, from the number of points, the digits and the means of each metric."""
+    notes = []
+    for metric, count in counts.items():
+        if count in _ROUND:
+            notes.append(f"{metric} has exactly {count:,} points: probably a thinned export")
+        if (few := digits[metric]) is not None and few <= _FEW:
+            notes.append(f"{metric} is printed with {few} significant digits")
+        if (mean := aggregations[metric]).startswith("window_mean"):
+            notes.append(f"{metric} is a mean over steps ({mean}): a NaN in between may be hidden")
+        elif mean == "sampled":
+            notes.append(f"{metric} is a sampled history: points between are left out")
+    return notes

@@ -1,0 +1,135 @@
+"""Opens a log file for reading: decompressed by content, UTF-16 turned into UTF-8, bounded."""
+
+import bz2
+import codecs
+import gzip
+import lzma
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+
+from isoloss.logs.records import LogError
+
+HEAD = 1 << 16
+_CHUNK = 1 << 20
+# No training log shrinks a hundredfold; a file that does, and is large, is a decompression bomb.
+_MAX_RATIO, _ALWAYS_ALLOWED = 100, 1 << 28
+
+
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+
+
+def _expanded(path: Path) -> BinaryIO | None:
+    """The decompressed content if the first bytes are those of a compressed file."""
+    with open(path, "rb") as raw:
+        start = raw.read(6)
+    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    match kind:
+        case "gzip":
+            stream: object = gzip.open(path)  # noqa: SIM115
+        case "bzip2":
+            stream = bz2.open(path)  # noqa: SIM115
+        case "xz":
+            stream = lzma.open(path)  # noqa: SIM115
+        case "zstd":
+            stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+        case _:
+            return None
+    return cast(BinaryIO, stream)
+
+
+def _utf16(head: bytes) -> str | None:
+    """The UTF-16 flavour of a text, told by its byte order mark or by where its zero bytes are."""
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    even, odd = head[0:512:2], head[1:512:2]
+    if len(odd) >= 32:
+        if odd.count(0) > 0.9 * len(odd) and even.count(0) == 0:
+            return "utf-16-le"
+        if even.count(0) > 0.9 * len(even) and odd.count(0) == 0:
+            return "utf-16-be"
+    return None
+
+
+def _chunks(stream: BinaryIO, limit: float, notes: list[str]) -> Iterator[bytes]:
+    """The stream's content; a stream that ends too early (a crash) gives what it has and a note."""
+    total = 0
+    while True:
+        try:
+            chunk = stream.read(_CHUNK)
+        except EOFError:
+            notes.append(f"the compressed data end too early: read up to byte {total}")
+            return
+        except (OSError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
+            if "truncated" in str(error).lower():
+                notes.append(f"the compressed data end too early: read up to byte {total}")
+                return
+            raise LogError(
+                f"the compressed data are damaged after byte {total} of their content ({error}); "
+                "decompress what can be saved by hand"
+            ) from error
+        if not chunk:
+            return
+        total += len(chunk)
+        if total > limit:
+            raise LogError(
+                f"decompresses to more than {total:,} bytes, over {_MAX_RATIO} times its size: "
+                "a decompression bomb; decompress it by hand if it is a log"
+            )
+        yield chunk
+
+
+@contextmanager
+def opened(path: Path, notes: list[str] | None = None) -> Iterator[BinaryIO]:
+    """The content of a file, seekable: gzip, bzip2, xz and zstd undone, UTF-16 as UTF-8.
+
+    Compression is told by the first bytes, not by the name. What is decompressed goes to an
+    unnamed temporary file, so that memory stays bounded; above 256 MiB and a hundred times the
+    compressed size reading stops with a LogError. `notes` takes what a reader should know.
+    """
+    notes = [] if notes is None else notes
+    expanded = _expanded(path)
+    limit = max(_MAX_RATIO * path.stat().st_size, _ALWAYS_ALLOWED) if expanded else float("inf")
+    with expanded or open(path, "rb") as stream:
+        chunks = _chunks(stream, limit, notes)
+        first = next(chunks, b"")
+        encoding = _utf16(first[:HEAD])
+        if not expanded and not encoding:
+            stream.seek(0)
+            yield stream
+            return
+        with tempfile.TemporaryFile() as plain:
+            for chunk in _recoded(first, chunks, encoding):
+                plain.write(chunk)
+            plain.seek(0)
+            yield cast(BinaryIO, plain)
+
+
+def _recoded(first: bytes, rest: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
+    decode = codecs.getincrementaldecoder(encoding)("replace").decode if encoding else None
+    yield decode(first).encode() if decode else first
+    for chunk in rest:
+        yield decode(chunk).encode() if decode else chunk
+
+
+def head(path: Path) -> bytes:
+    """The first 64 KiB of the content, decompressed, as UTF-8 if it is text in UTF-16."""
+    with _expanded(path) or open(path, "rb") as stream:
+        try:
+            start = stream.read(HEAD)
+        except (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
+            raise LogError(f"the compressed data cannot be read ({error})") from error
+    encoding = _utf16(start)
+    if encoding:
+        start = start.decode(encoding, "replace").encode()
+    return start.removeprefix(codecs.BOM_UTF8)

@@ -1,0 +1,147 @@
+"""Reads logs of any format into one long table: one row a logged value of a wanted metric."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from isoloss.logs import longtable, opening, sources
+from isoloss.logs.columns import Wanted
+from isoloss.logs.records import Format, LogError, Source
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log as read.
+
+    table: columns run, segment, source, offset (line, or byte of a binary format), step, tokens,
+        compute_pflop_s_days, metric, value, wall_time_s, aggregation, digits, tokens_from; one row
+        a logged value, in the order read. Nothing is left out: values that a resumed run logged
+        again are there, in an earlier segment.
+    quarantine: source, offset, reason, head: the records that could not be read.
+    format: the name of the format.
+    notes: what a reader of the table should know.
+    """
+
+    table: pd.DataFrame
+    quarantine: pd.DataFrame
+    format: str
+    notes: tuple[str, ...]
+
+
+def detect(path: sources.Paths) -> str:
+    """The name of the format of a log, told by its content; LogError if none or several match."""
+    return sources.formats(path, "auto")[0].name
+
+
+def read(
+    paths: sources.Paths,
+    format: str = "auto",
+    *,
+    run: str = "",
+    step: str | None = None,
+    tokens: str | None = None,
+    compute: str | None = None,
+    wall_time: str | None = None,
+    metrics: Mapping[str, str] | None = None,
+    tokens_per_step: float | None = None,
+    sequence_length: float | None = None,
+    samples: str | None = None,
+    step_base: int | None = None,
+    max_bad_fraction: float = 1e-3,
+) -> Log:
+    """Read a log: a file, several, a pattern or a folder; gzip, bzip2, xz and zstd are undone.
+
+    paths: what to read; all the files of one run, in any order.
+    format: a name from the registry, or `auto`: by content.
+    step, tokens, samples, compute, wall_time: the logged columns, instead of the format's own;
+        compute in PFLOP/s-days, samples are consumed sequences.
+    metrics: metric name to logged column; None: the train loss as `loss` and, where there is one,
+        the evaluation loss as `eval_loss`.
+    tokens_per_step, sequence_length: tokens are those of the log; else
+        samples x sequence_length, else step x tokens_per_step, else NaN. The column `tokens_from`
+        says which.
+    step_base: the number that the log gives its first update; the table's steps count from 1.
+    max_bad_fraction: the largest fraction of unreadable records that is accepted.
+
+    Segments: a new file, or a step that goes back (see `segments.resumes`); files are ordered by
+    content. A file whose rows are the first rows of another (the copies in checkpoint folders) is
+    read once.
+
+    Raises LogError: no such file, no or several formats, a named column that is not there, too many
+    records that cannot be read, hostile content.
+    """
+    if not 0 <= max_bad_fraction <= 1:
+        raise ValueError(f"max_bad_fraction is {max_bad_fraction}, expected 0 to 1")
+    kind, files, notes = sources.formats(paths, format)
+    wanted = Wanted(step, tokens, samples, compute, wall_time, metrics)
+    if step_base is None:
+        step_base = kind.preset.step_base
+    read_files = [(path, _source(path, kind, wanted.names(kind.preset), notes)) for path in files]
+    names = {name for _, source in read_files for name in _names(source)}
+    try:
+        columns = wanted.resolve(kind.preset, names)
+    except LogError:
+        known = {name for _, source in read_files for name in source.columns}
+        try:
+            wanted.resolve(kind.preset, names | known)
+        except LogError as fuller:
+            error = fuller
+        raise LogError(f"{_text(files)}: {error}") from None
+    quarantine = _quarantine(read_files, max_bad_fraction)
+    units = longtable.Units(step_base, sequence_length, tokens_per_step)
+    by_name: dict[str, longtable.Rows] = {}
+    aggregations: list[str] = []
+    while read_files:
+        path, source = read_files.pop(0)
+        by_name[path.as_posix()] = longtable.long_rows(source, columns, units, aggregations)
+    order = longtable.ordered(by_name, notes)
+    ordered = [(name, by_name.pop(name)) for name in order]
+    table = longtable.assembled(ordered, columns, aggregations, notes)
+    table.insert(0, "run", pd.Categorical.from_codes(np.zeros(len(table), np.int8), [run]))
+    return Log(table, quarantine, kind.name, tuple(notes))
+
+
+def _source(path: Path, kind: Format, keep: frozenset[str], notes: list[str]) -> Source:
+    try:
+        own: list[str] = []
+        with opening.opened(path, own) as file:
+            source = kind.read_columns(file, keep) if kind.read_columns else kind.read(file)
+    except LogError as error:
+        raise LogError(f"{path.as_posix()}: {error}") from error
+    notes += [f"{path.as_posix()}: {note}" for note in (*own, *source.notes)]
+    return source
+
+
+def _names(source: Source) -> set[str]:
+    """The names that have at least one value."""
+    return {
+        name
+        for block in source.blocks
+        for name in block.table.column_names
+        if name != "offset" and block.table[name].null_count < len(block.table)
+    }
+
+
+def _quarantine(read_files: list[tuple[Path, Source]], largest: float) -> pd.DataFrame:
+    rows = [
+        (path.as_posix(), bad.offset, bad.reason, bad.head.decode("utf-8", "backslashreplace"))
+        for path, source in read_files
+        for bad in source.quarantine
+    ]
+    good = sum(len(block.table) for _, source in read_files for block in source.blocks)
+    if rows and len(rows) > largest * (good + len(rows)):
+        where, offset, reason, head = rows[0]
+        raise LogError(
+            f"{where}: {len(rows)} of {good + len(rows)} records cannot be read, more than the "
+            f"fraction {largest:g} that max_bad_fraction accepts; the first is at {offset}: "
+            f"{reason}: {head[:60]!r}"
+        )
+    return pd.DataFrame(rows, columns=["source", "offset", "reason", "head"])
+
+
+def _text(files: list[Path]) -> str:
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return files[0].as_posix() + more
