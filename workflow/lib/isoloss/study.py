@@ -1,0 +1,217 @@
+"""A study as a person writes it: read, checked and completed with the defaults."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isoloss.flops import CONVENTIONS
+from isoloss.validation import InputError, check, did_you_mean, read_run_sheet, read_yaml
+
+SECTIONS = ("log", "clean", "points", "fit", "multiplier", "figures", "tables")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked study.
+
+    settings: its file over the defaults, every section complete. runs: rows of its run sheet
+    (absent cells left out). folder: what the paths in the run sheet are relative to.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    runs: tuple[Mapping[str, Any], ...]
+    folder: Path
+
+    @property
+    def arms(self) -> dict[str, Mapping[str, Any]]:
+        """The arms, the baseline first, then the candidates in the study's order."""
+        arms = self.settings["arms"].items()
+        return dict(sorted(arms, key=lambda item: item[1].get("role") != "baseline"))
+
+    @property
+    def baseline(self) -> str:
+        """The arm that the others are compared with."""
+        return next(iter(self.arms))
+
+    @property
+    def conventions(self) -> tuple[str, ...]:
+        """The FLOP conventions, the headline first."""
+        compute = self.settings["compute"]
+        return tuple(dict.fromkeys([compute["headline"], *compute.get("also", [])]))
+
+    def files(self, run: Mapping[str, Any]) -> list[Path]:
+        """Every log file of a run: globs and folders spelt out, in order of name."""
+        files: list[Path] = []
+        for part in (part.strip() for part in run["log"].split(";") if part.strip()):
+            path = self.folder / part
+            if path.is_dir():
+                files += sorted(item for item in path.rglob("*") if item.is_file())
+            else:
+                files += [path] if path.exists() else sorted(self.folder.glob(part))
+        return files
+
+    def shards(self, runs_per_shard: int) -> dict[str, list[Mapping[str, Any]]]:
+        """Runs by shard: a power of two of shards, a run's shard from a hash of its name.
+
+        Adding a run touches one shard, unless it doubles their number.
+        """
+        count = 1
+        while count * runs_per_shard < len(self.runs):
+            count *= 2
+        shards: dict[str, list[Mapping[str, Any]]] = {}
+        for run in self.runs:
+            digest = hashlib.sha256(run["run"].encode()).digest()
+            index = int.from_bytes(digest[:4]) % count
+            shards.setdefault(f"{index}-of-{count}", []).append(run)
+        return dict(sorted(shards.items()))
+
+
+def load(
+    config: Mapping[str, Any],
+    folder: Path,
+    schemas: Path,
+    figures: Iterable[str],
+    tables: Iterable[str],
+) -> dict[str, Study]:
+    """Read and check the studies that `config` names; raises InputError for the first mistake.
+
+    folder: where `<study>.yaml` are. schemas: where the JSON schemas are. figures, tables: the
+    names that exist.
+    """
+    rules = {name: read_yaml(schemas / f"{name}.schema.yaml") for name in ("config", "study")}
+    rules["config"]["properties"] |= {key: rules["study"]["properties"][key] for key in SECTIONS}
+    check(config, rules["config"], "config/config.yaml")
+    names = config["studies"]
+    names = names.split() if isinstance(names, str) else names
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"studies: there is no study `{name}`, that is no file {folder}/{name}.yaml."
+                f"{did_you_mean(name, known)}"
+            )
+    return {
+        name: _study(
+            name, folder / f"{name}.yaml", config, rules["study"], schemas, figures, tables
+        )
+        for name in dict.fromkeys(names)
+    }
+
+
+def _study(
+    name: str,
+    path: Path,
+    config: Mapping[str, Any],
+    rules: Mapping[str, Any],
+    schemas: Path,
+    figures: Iterable[str],
+    tables: Iterable[str],
+) -> Study:
+    own = read_yaml(path)
+    check(own, rules, str(path))
+    baselines = [arm for arm, value in own["arms"].items() if value.get("role") == "baseline"]
+    if len(baselines) != 1:
+        raise InputError(
+            f"{path}: arms: {len(baselines)} arms have `role: baseline`; exactly one must have it "
+            f"(the arms are {', '.join(own['arms'])})."
+        )
+    settings = dict(own)
+    for section in SECTIONS:
+        default = config[section]
+        settings[section] = (
+            default | own.get(section, {})
+            if isinstance(default, Mapping)
+            else own.get(section, default)
+        )
+    for section, known in (("figures", figures), ("tables", tables)):
+        for item in settings[section]:
+            if item not in known:
+                raise InputError(
+                    f"{path}: {section}: there is no `{item}`.{did_you_mean(item, known)}"
+                )
+    sheet = Path(own["runs"])
+    runs = read_run_sheet(sheet, read_yaml(schemas / "runs.schema.yaml"), own["arms"])
+    settings["compute"] = _compute(path, own, runs)
+    study = Study(name, settings, tuple(runs), sheet.parent)
+    for convention in study.conventions:
+        _convention(path, sheet, convention, study)
+    if "published" in own:
+        _published(Path(own["published"]), read_yaml(schemas / "published.schema.yaml"), study)
+    return study
+
+
+def _compute(
+    path: Path, own: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """The study's `compute`, or what goes without saying."""
+    if "compute" in own:
+        section: Mapping[str, Any] = own["compute"]
+        return section
+    if all("architecture" in run and "sequence_length" in run for run in runs):
+        return {"headline": "matmul_causal"}
+    raise InputError(
+        f"{path}: `compute: {{headline: ...}}` is missing, and no convention goes without saying: "
+        "where every run has an `architecture` and a `sequence_length`, it is matmul_causal; "
+        "6n_non_embedding needs `parameters` (or an architecture); logged takes the compute from "
+        "the log (`log: {compute: <column>}`)."
+    )
+
+
+def _convention(path: Path, sheet: Path, convention: str, study: Study) -> None:
+    """Whether the convention exists and every run has what it takes."""
+    if convention not in CONVENTIONS:
+        raise InputError(
+            f"{path}: compute: there is no convention `{convention}`."
+            f"{did_you_mean(convention, CONVENTIONS)}"
+        )
+    if convention == "logged":
+        if "compute" not in study.settings["log"]:
+            raise InputError(
+                f"{path}: convention `logged` takes the compute from the log; name its column: "
+                "`log: {compute: <column>}`."
+            )
+        return
+    for line, run in enumerate(study.runs, start=2):
+        if convention.startswith("6n"):
+            missing = [] if "parameters" in run else ["architecture"]
+        else:
+            missing = ["architecture", "sequence_length"]
+        missing = [column for column in missing if column not in run]
+        if missing:
+            also = " (or `parameters`)" if convention.startswith("6n") else ""
+            raise InputError(
+                f"{sheet}, line {line}, run {run['run']}: convention `{convention}` needs "
+                f"`{'` and `'.join(missing)}`{also}, which the row does not give."
+            )
+
+
+def _published(path: Path, rules: Mapping[str, Any], study: Study) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file of published numbers.")
+    published = read_yaml(path)
+    check(published, rules, str(path))
+    known: dict[str, Iterable[str]] = {
+        "arm": study.arms,
+        "candidate": [arm for arm in study.arms if arm != study.baseline],
+        "metric": study.settings["metrics"],
+        "convention": study.conventions,
+        "run": [run["run"] for run in study.runs],
+    }
+    at_loss = study.settings["multiplier"]["at_loss"]
+    for number, claim in enumerate(published.get("multipliers", []), start=1):
+        if claim["loss"] not in at_loss:
+            raise InputError(
+                f"{path}: multipliers, entry {number}: the study reports no multiplier at loss "
+                f"{claim['loss']:g}; add it to its `multiplier: at_loss` ({at_loss})."
+            )
+    for section in ("fits", "multipliers", "compute"):
+        for number, claim in enumerate(published.get(section, []), start=1):
+            for key in known.keys() & claim.keys():
+                if claim[key] not in known[key]:
+                    raise InputError(
+                        f"{path}: {section}, entry {number}: {key} `{claim[key]}` is not in the "
+                        f"study.{did_you_mean(claim[key], known[key])}"
+                    )
