@@ -1,0 +1,72 @@
+"""Digests of code: what a script does, whatever its comments say and whoever touched its file."""
+
+import ast
+import hashlib
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGE = "isoloss"
+LIBRARY = Path(__file__).parent.parent
+# Distributions that are not called as the module that they install.
+_DISTRIBUTIONS = {"yaml": "pyyaml", "google_crc32c": "google-crc32c"}
+
+
+def code_digest(script: Path) -> str:
+    """SHA-256 over a script, every isoloss module that it imports (directly or not), and the
+    versions of the third-party packages among the imports.
+
+    What is hashed is the syntax tree without docstrings, so that comments, layout and
+    documentation do not count. Imports inside functions count; `import_module` is not seen.
+    """
+    tree, imports = _parse(script)
+    trees, seen, packages, todo = [tree], set[str](), set[str](), set(imports)
+    while todo:
+        name = todo.pop()
+        if name.split(".")[0] != PACKAGE:
+            packages.add(name.split(".")[0])
+            continue
+        path = _module(name)
+        if name in seen or path is None:
+            continue
+        seen.add(name)
+        tree, more = _parse(path)
+        trees.append(f"{name}\n{tree}")
+        todo |= more | {name.rpartition(".")[0] or PACKAGE}  # a package runs with its modules
+    versions = [f"{package} {found}" for package in packages if (found := _version(package))]
+    return hashlib.sha256("\n".join(sorted(trees) + sorted(versions)).encode()).hexdigest()
+
+
+@cache
+def _module(name: str) -> Path | None:
+    stem = LIBRARY.joinpath(*name.split("."))
+    return next((p for p in (stem.with_suffix(".py"), stem / "__init__.py") if p.is_file()), None)
+
+
+@cache
+def _parse(path: Path) -> tuple[str, frozenset[str]]:
+    """The syntax tree of a file without docstrings, as text, and the modules that it names."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # In `from isoloss import fitting` the name is a module; in others it may be anything.
+            imports |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and _documented(node):
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(tree), frozenset(imports)
+
+
+def _documented(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> bool:
+    return ast.get_docstring(node, clean=False) is not None
+
+
+@cache
+def _version(package: str) -> str | None:
+    """The installed version; None for the standard library."""
+    try:
+        return version(_DISTRIBUTIONS.get(package, package))
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,74 @@
+"""Cleaned logs and FLOPs per token -> the (compute, loss) points that enter the fits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isoloss.points import Point, final, last
+from isoloss.units import PFLOP_S_DAY
+
+
+def points(
+    cleaned: pd.DataFrame,
+    runs: Sequence[Mapping[str, Any]],
+    flops: pd.DataFrame,
+    *,
+    select: str,
+    window: float,
+) -> pd.DataFrame:
+    """One row a run, metric and convention: compute (PFLOP/s-days) and loss (nats) at the end.
+
+    cleaned: from `isoloss.cleaning.clean`; only its kept values are looked at. runs: rows of the
+    run sheet. flops: the FLOP table. Training compute is FLOPs per token x tokens; convention
+    `logged` takes the compute as it stands in the log. The end of a run is its last value of any
+    metric. A point that cannot enter a fit has `used` false and a reason.
+    """
+    kept = cleaned[cleaned["kept"]]
+    ends = kept.groupby("run")[["tokens", "compute_pflop_s_days"]].max()
+    by_run = {str(run): table for run, table in flops.groupby("run")}
+    info = {run["run"]: run for run in runs}
+    rows = []
+    for (run, metric), curve in kept.groupby(["run", "metric"], sort=True):
+        chosen: dict[str, tuple[Point, float]] = {}
+        for cost in by_run[str(run)].itertuples():
+            logged = cost.convention == "logged"
+            axis = "compute_pflop_s_days" if logged else "tokens"
+            if axis not in chosen:
+                chosen[axis] = _point(curve, axis, float(ends.loc[run, axis]), select, window)
+            point, end = chosen[axis]
+            unit = 1.0 if logged else float(cost.flop_per_token) / PFLOP_S_DAY
+            used = bool(np.isfinite(point.loss) and np.isfinite(end))
+            rows.append(
+                {
+                    "run": run,
+                    "arm": info[run]["arm"],
+                    "model": info[run]["model"],
+                    "metric": metric,
+                    "convention": cost.convention,
+                    "compute_pflop_s_days": end * unit,
+                    "loss": point.loss,
+                    "loss_se": point.loss_se,
+                    "rows": point.rows,
+                    "used": used,
+                    "reason": point.reason,
+                }
+            )
+    table = pd.DataFrame(rows)
+    order = {run["run"]: i for i, run in enumerate(runs)}
+    table["order"] = table["run"].map(order)
+    keys = ["metric", "convention", "order"]
+    return table.sort_values(keys, kind="stable").drop(columns="order").reset_index(drop=True)
+
+
+def _point(
+    curve: pd.DataFrame, axis: str, end: float, select: str, window: float
+) -> tuple[Point, float]:
+    """The point of one curve, and where it lies on the axis."""
+    curve = curve[curve[axis].notna()]
+    if curve.empty:
+        return Point(np.nan, np.nan, 0, 0.0, f"the log has no {axis}"), np.nan
+    x, loss = curve[axis].to_numpy(), curve["value"].to_numpy()
+    point = last(x, loss) if select == "last" else final(x, loss, window, end=end)
+    return point, end if point.rows > 1 else float(x.max())

@@ -1,0 +1,143 @@
+"""The tables of a paper: numbers for machines, and the same numbers rounded for readers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isoloss.tables import FLOAT_FORMAT
+
+
+@dataclass(frozen=True)
+class Table:
+    """numbers: full precision, units in the columns' names. text: LaTeX cells, rounded."""
+
+    numbers: pd.DataFrame
+    text: pd.DataFrame
+    caption: str
+
+
+def fits(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
+    """The fitted laws, one row an arm, metric and convention."""
+    fit = made_of["fit"]
+    text = pd.DataFrame(
+        {
+            "Arm": fit["arm"].map(words["arms"]).map(escape),
+            "Metric": fit["metric"].map(words["metrics"]).map(escape),
+            "Convention": fit["convention"].map(escape),
+            "Coefficient": [plus_minus(*x) for x in _columns(fit, "coefficient", "coefficient_se")],
+            "Exponent": [plus_minus(*x) for x in _columns(fit, "exponent", "exponent_se")],
+            "Runs": fit["n_points"].astype(str),
+        }
+    )
+    caption = (
+        "Scaling laws $L = a\\,C^{-b}$ ($L$ in nats, $C$ in PFLOP/s-days): coefficient $a$ and "
+        "exponent $b$ with standard errors."
+    )
+    return Table(fit, text, caption)
+
+
+def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
+    """The reported multipliers, one row a candidate, metric, convention and loss."""
+    table = made_of["multiplier"]
+    table = table[table["kind"] == "reported"].reset_index(drop=True)
+    mark = np.where(table["extrapolated"], "$^{*}$", "")
+    text = pd.DataFrame(
+        {
+            "Candidate": table["candidate"].map(words["arms"]).map(escape),
+            "Metric": table["metric"].map(words["metrics"]).map(escape),
+            "Convention": table["convention"].map(escape),
+            "Loss": [f"{loss:.4g}{sign}" for loss, sign in zip(table["loss"], mark, strict=True)],
+            "Multiplier": [f"{x:.3f}" for x in table["multiplier"]],
+            "Interval": [
+                f"[{low:.3f}, {high:.3f}]" for low, high in _columns(table, "ci_low", "ci_high")
+            ],
+            "Pairing": table["pairing"],
+        }
+    )
+    confidence = 100 * table["confidence"].iloc[0]
+    baseline = escape(words["arms"][table["baseline"].iloc[0]])
+    caption = (
+        f"Compute multipliers over {baseline} at equal loss (nats): $C_\\mathrm{{baseline}} / "
+        f"C_\\mathrm{{candidate}}$ with {confidence:g}\\% intervals."
+    )
+    if table["extrapolated"].any():
+        caption += " $^{*}$Outside the losses that both arms reached."
+    return Table(table, text, caption)
+
+
+def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
+    """The runs: what their logs hold, what was flagged, and their training compute."""
+    headline = words["conventions"][0]
+    flops = made_of["flops"]
+    flops = flops[flops["convention"] == headline].drop(columns=["training_tokens"])
+    table = made_of["runs"].merge(flops, on="run", how="left", validate="one_to_one")
+    text = pd.DataFrame(
+        {
+            "Run": table["run"].map(escape),
+            "Values": table["values"].map("{:,}".format),
+            "Flagged": table["flagged"].map("{:,}".format),
+            "Tokens (B)": [
+                f"{x / 1e9:.1f}" if np.isfinite(x) else "" for x in table["last_tokens"]
+            ],
+            "PFLOP/s-days": [f"{x:.4g}" for x in table["compute_pflop_s_days"]],
+        }
+    )
+    caption = (
+        "Runs: logged values, those left out of the fits, tokens and training compute "
+        f"({escape(headline)})."
+    )
+    return Table(table, text, caption)
+
+
+TABLES: Mapping[str, Callable[[Mapping[str, pd.DataFrame], Mapping[str, Any]], Table]] = {
+    "fits": fits,
+    "multipliers": multipliers,
+    "runs": runs,
+}
+
+
+def write(table: Table, csv: Path, tex: Path) -> None:
+    """Write the numbers as CSV and the text as a LaTeX table (booktabs)."""
+    table.numbers.to_csv(csv, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+    latex = table.text.to_latex(
+        index=False,
+        escape=False,
+        caption=table.caption,
+        position="tb",
+        column_format=_columns_of(table),
+    )
+    tex.write_text("% Needs \\usepackage{booktabs}.\n" + latex, encoding="utf-8")
+
+
+def _columns_of(table: Table) -> str:
+    numeric = {"Coefficient", "Exponent", "Loss", "Multiplier", "Values", "Flagged", "Runs"}
+    return "".join(
+        "r" if name in numeric or "(" in name or "/" in name else "l" for name in table.text
+    )
+
+
+def _columns(table: pd.DataFrame, *names: str) -> Iterator[Any]:
+    return zip(*(table[name] for name in names), strict=True)
+
+
+def plus_minus(value: float, error: float) -> str:
+    """`$2.3085 \\pm 0.0081$`: the error with two significant digits, the value with its places."""
+    if not (np.isfinite(error) and error > 0):
+        return f"${value:.4g}$"
+    places = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"${value:.{places}f} \\pm {error:.{places}f}$"
+
+
+def escape(text: str) -> str:
+    """Text as LaTeX prints it."""
+    signs = {
+        "\\": r"\textbackslash{}",
+        "–": "--",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+    return "".join(signs.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)

@@ -1,0 +1,75 @@
+"""Stage tables: read and written with their columns checked, whole or not at all."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+# Ten digits: more than any input has, fewer than where machines begin to differ.
+FLOAT_FORMAT = "%.10g"
+_DTYPES: Mapping[str, Any] = {
+    "string": "str",
+    "number": "float64",
+    "integer": "int64",
+    "boolean": "bool",
+}
+
+
+def check(table: pd.DataFrame, schema: Mapping[str, Any], where: str) -> pd.DataFrame:
+    """The columns of `schema`, in its order and of its types, then any others.
+
+    schema: a JSON schema of one row, of which `type` (one, no union), `enum`, `minimum`,
+    `exclusiveMinimum` and `required` count. Numbers may be NaN (not known), texts may be empty.
+    """
+    columns: Mapping[str, Any] = schema["properties"]
+    missing = [name for name in schema.get("required", columns) if name not in table]
+    if missing:
+        raise ValueError(f"{where}: column(s) {', '.join(missing)} missing; it has {list(table)}")
+    extra = [name for name in table if name not in columns]
+    present = [name for name in columns if name in table]
+    table = table[[*present, *extra]].copy()
+    for name in present:
+        rule = columns[name]
+        if rule["type"] == "string":
+            table[name] = table[name].astype(object).fillna("")
+        table[name] = table[name].astype(_DTYPES[rule["type"]])
+        bad = pd.Series(False, index=table.index)
+        if "enum" in rule:
+            bad |= ~table[name].isin(rule["enum"])
+        if "minimum" in rule:
+            bad |= table[name] < rule["minimum"]
+        if "exclusiveMinimum" in rule:
+            bad |= table[name] <= rule["exclusiveMinimum"]
+        if bad.any():
+            row = table[bad].iloc[0]
+            raise ValueError(
+                f"{where}: row {table.index.get_loc(bad.idxmax())}: {name} = {row[name]!r}; "
+                f"expected {rule.get('description', rule)}"
+            )
+    return table
+
+
+def write(table: pd.DataFrame, path: str | Path, schema: Mapping[str, Any]) -> None:
+    """Write a table checked against its schema as CSV or, by the name's ending, Parquet."""
+    path = Path(path)
+    table = check(table, schema, path.as_posix())
+    part = path.with_name(path.name + ".part")
+    if path.suffix == ".parquet":
+        table.to_parquet(part, index=False, compression="zstd")
+    else:
+        table.to_csv(part, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+    part.replace(path)
+
+
+def read(paths: str | Path | Iterable[str | Path], schema: Mapping[str, Any]) -> pd.DataFrame:
+    """Read one table, or several of the same kind (shards) as one, checked against the schema."""
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    texts = {name: str for name, rule in schema["properties"].items() if rule["type"] == "string"}
+    parts = [
+        pd.read_parquet(path)
+        if str(path).endswith(".parquet")
+        else pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+        for path in paths
+    ]
+    return check(pd.concat(parts, ignore_index=True), schema, f"{paths[0]}")
