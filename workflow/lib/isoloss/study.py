@@ -1,6 +1,7 @@
 """A study as a person writes it: read, checked and completed with the defaults."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 from isoloss.flops import CONVENTIONS
 from isoloss.validation import InputError, check, did_you_mean, read_run_sheet, read_yaml
 
+GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
+LOGGED = ("step", "tokens", "samples", "compute", "wall_time")  # keys of `log` that name a column
+PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
 SECTIONS = ("log", "clean", "points", "fit", "multiplier", "figures", "tables")
 
 
@@ -136,6 +140,8 @@ def _study(
     runs = read_run_sheet(sheet, read_yaml(schemas / "runs.schema.yaml"), own["arms"])
     settings["compute"] = _compute(path, own, runs)
     study = Study(name, settings, tuple(runs), sheet.parent)
+    for run in study.runs:
+        _logged_names(path, run, study)
     for convention in study.conventions:
         _convention(path, sheet, convention, study)
     if "published" in own:
@@ -158,6 +164,29 @@ def _compute(
         "6n_non_embedding needs `parameters` (or an architecture); logged takes the compute from "
         "the log (`log: {compute: <column>}`)."
     )
+
+
+def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
+    """Whether each column that the study names occurs in the run's log, where a glance can tell.
+
+    Only small plain files are looked at; of the others, reading tells.
+    """
+    files = study.files(run)
+    if sum(file.stat().st_size for file in files) > GLANCE:
+        return
+    content = b"\n".join(file.read_bytes() for file in files)
+    if not content.isascii() or b"\0" in content:
+        return
+    log, metrics = study.settings["log"], study.settings["metrics"]
+    named = {f"log.{role}": log[role] for role in LOGGED if role in log}
+    named |= {f"metrics.{key}": value.get("column", key) for key, value in metrics.items()}
+    for key, column in named.items():
+        if column not in PRESETS and column.encode() not in content:
+            words = set(re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode()))
+            raise InputError(
+                f"{path}: {key}: `{column}` does not occur in {files[0]} (run {run['run']})."
+                f"{did_you_mean(column, words)}"
+            )
 
 
 def _convention(path: Path, sheet: Path, convention: str, study: Study) -> None:

@@ -14,6 +14,7 @@ def points(
     cleaned: pd.DataFrame,
     runs: Sequence[Mapping[str, Any]],
     flops: pd.DataFrame,
+    metrics: Sequence[str],
     *,
     select: str,
     window: float,
@@ -21,7 +22,8 @@ def points(
     """One row a run, metric and convention: compute (PFLOP/s-days) and loss (nats) at the end.
 
     cleaned: from `isoloss.cleaning.clean`; only its kept values are looked at. runs: rows of the
-    run sheet. flops: the FLOP table. Training compute is FLOPs per token x tokens; convention
+    run sheet. flops: the FLOP table. Rows are in the order of `metrics`, conventions and runs.
+    Training compute is FLOPs per token x tokens; convention
     `logged` takes the compute as it stands in the log. The end of a run is its last value of any
     metric. A point that cannot enter a fit has `used` false and a reason.
     """
@@ -56,10 +58,12 @@ def points(
                 }
             )
     table = pd.DataFrame(rows)
-    order = {run["run"]: i for i, run in enumerate(runs)}
-    table["order"] = table["run"].map(order)
-    keys = ["metric", "convention", "order"]
-    return table.sort_values(keys, kind="stable").drop(columns="order").reset_index(drop=True)
+    orders = {
+        "metric": list(metrics),
+        "convention": list(flops["convention"].unique()),
+        "run": list(info),
+    }
+    return table.sort_values(list(orders), key=lambda column: column.map(orders[column.name].index))
 
 
 def _point(

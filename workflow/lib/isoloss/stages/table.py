@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from isoloss.style import convention_label
 from isoloss.tables import FLOAT_FORMAT
 
 
@@ -27,7 +28,7 @@ def fits(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
         {
             "Arm": fit["arm"].map(words["arms"]).map(escape),
             "Metric": fit["metric"].map(words["metrics"]).map(escape),
-            "Convention": fit["convention"].map(escape),
+            "Convention": fit["convention"].map(convention_label),
             "Coefficient": [plus_minus(*x) for x in _columns(fit, "coefficient", "coefficient_se")],
             "Exponent": [plus_minus(*x) for x in _columns(fit, "exponent", "exponent_se")],
             "Runs": fit["n_points"].astype(str),
@@ -49,7 +50,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
         {
             "Candidate": table["candidate"].map(words["arms"]).map(escape),
             "Metric": table["metric"].map(words["metrics"]).map(escape),
-            "Convention": table["convention"].map(escape),
+            "Convention": table["convention"].map(convention_label),
             "Loss": [f"{loss:.4g}{sign}" for loss, sign in zip(table["loss"], mark, strict=True)],
             "Multiplier": [f"{x:.3f}" for x in table["multiplier"]],
             "Interval": [
@@ -88,7 +89,7 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
     )
     caption = (
         "Runs: logged values, those left out of the fits, tokens and training compute "
-        f"({escape(headline)})."
+        f"({convention_label(headline)})."
     )
     return Table(table, text, caption)
 
