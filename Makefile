@@ -1,0 +1,52 @@
+# make        set up .venv and make every figure, table and claim   (make STUDIES="a b": of these studies)
+# make test   set up .venv and run every check
+# make report the same as make, and results/report/report.html
+# make bench  the benchmarks;  make clean  remove what can be made again
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPATH :=
+comma := ,
+space := $() $()
+CORES ?= all
+SNAKEMAKE = $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES) \
+	$(if $(STUDIES),--config "studies=[$(subst $(space),$(comma),$(strip $(STUDIES)))]")
+
+.PHONY: all setup test report bench clean
+.DEFAULT_GOAL := all
+
+all: setup
+	@$(SNAKEMAKE)
+	@echo
+	@echo "Figures: results/figure   Tables: results/table   Published numbers checked: results/claims"
+	@cat results/headline.txt
+
+report: all
+	@mkdir -p results/report
+	@$(SNAKEMAKE) --report results/report/report.html
+	@echo "The report: results/report/report.html"
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "isoloss needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	@echo "Setting up .venv from requirements.lock"
+	@$(PYTHON) -m venv .venv
+	@awk '/^[^ ]/ {uv = /^uv==/} uv' requirements.lock > .venv/uv.lock
+	@$(BIN)/pip install --quiet --require-hashes --requirement .venv/uv.lock
+	@$(BIN)/uv pip sync --quiet --python .venv --require-hashes --compile-bytecode requirements.lock
+	@$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/snakefmt --check Snakefile workflow/rules
+	@$(BIN)/snakemake --workflow-profile workflow/profiles/default --lint
+	@$(BIN)/pytest -n 2
+
+clean:
+	rm -rf results logs .snakemake

@@ -1,0 +1,188 @@
+# What the rules share: the checked studies, and functions from wildcards to inputs and parameters.
+import sys
+from pathlib import Path
+
+HOME = Path(workflow.basedir)
+sys.path.insert(0, str(HOME / "workflow/lib"))  # for the scripts too, which inherit it
+
+from isoloss import provenance, study
+from isoloss.validation import InputError, read_yaml, table_schema
+
+SCRIPTS = HOME / "workflow/scripts"
+SCHEMAS = HOME / "workflow/schemas"
+
+# What each figure is drawn from, and each table made of: results of these stages.
+FIGURES = {
+    "scaling": ["points", "fit", "multiplier"],
+    "curves": ["clean", "points", "flops", "fit"],
+    "panels": ["clean", "points", "flops", "fit"],
+    "multiplier": ["multiplier"],
+    "positions": ["multiplier"],
+}
+TABLES = {
+    "fits": ["fit"],
+    "multipliers": ["multiplier"],
+    "runs": ["clean", "flops"],
+}
+
+try:
+    STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)
+    PLOTTING = read_yaml(Path("config/plotting.yaml"))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    study="[a-z0-9][a-z0-9-]*",
+    shard="[0-9]+-of-[0-9]+",
+    figure="|".join(FIGURES),
+    table="|".join(TABLES),
+
+
+def code(script):
+    """The digest of a script and of the library code behind it."""
+    return provenance.code_digest(SCRIPTS / f"{script}.py")
+
+
+def figure_code(wildcards):
+    """The digest of the code that draws one figure."""
+    return code(f"figures/{wildcards.figure}")
+
+
+def schemas(*names):
+    """Columns of stage tables, by table; descriptions left out, so that they rerun nothing."""
+    return {
+        name: table_schema(SCHEMAS / f"tables/{name}.schema.yaml") for name in names
+    }
+
+
+def setting(section):
+    """A function from wildcards to one section of the study's settings."""
+
+    def of(wildcards):
+        return STUDIES[wildcards.study].settings[section]
+
+    return of
+
+
+def shards(pattern):
+    """A function from wildcards to a file for each of the study's shards."""
+
+    def of(wildcards):
+        names = STUDIES[wildcards.study].shards(config["ingest"]["runs_per_shard"])
+        return expand(pattern, study=wildcards.study, shard=names)
+
+    return of
+
+
+def of_shard(*columns):
+    """A function from wildcards to these columns of the shard's rows of the run sheet."""
+
+    def of(wildcards):
+        chosen = STUDIES[wildcards.study].shards(config["ingest"]["runs_per_shard"])
+        return [
+            {key: run.get(key) for key in columns} for run in chosen[wildcards.shard]
+        ]
+
+    return of
+
+
+def of_study(*columns):
+    """A function from wildcards to these columns of the study's run sheet."""
+
+    def of(wildcards):
+        return [
+            {key: run.get(key) for key in columns}
+            for run in STUDIES[wildcards.study].runs
+        ]
+
+    return of
+
+
+def shard_logs(wildcards):
+    """The log files of a shard's runs."""
+    chosen = STUDIES[wildcards.study]
+    runs = chosen.shards(config["ingest"]["runs_per_shard"])[wildcards.shard]
+    return [str(path) for run in runs for path in chosen.files(run)]
+
+
+def metric_columns(wildcards):
+    """The log column of each metric."""
+    metrics = STUDIES[wildcards.study].settings["metrics"]
+    return {metric: value.get("column", metric) for metric, value in metrics.items()}
+
+
+def run_folder(wildcards):
+    """What the paths in the run sheet are relative to."""
+    return str(STUDIES[wildcards.study].folder)
+
+
+def architectures(wildcards):
+    """The files of the study's architectures."""
+    chosen = STUDIES[wildcards.study]
+    paths = {run["architecture"] for run in chosen.runs if "architecture" in run}
+    return [str(chosen.folder / path) for path in sorted(paths)]
+
+
+def conventions(wildcards):
+    """The FLOP conventions, the headline first."""
+    return list(STUDIES[wildcards.study].conventions)
+
+
+def headline(wildcards):
+    """The FLOP convention of the headline numbers."""
+    return STUDIES[wildcards.study].conventions[0]
+
+
+def confidence(wildcards):
+    """The nominal coverage of the intervals."""
+    return STUDIES[wildcards.study].settings["multiplier"]["confidence"]
+
+
+def baseline(wildcards):
+    """The arm that the others are compared with."""
+    return STUDIES[wildcards.study].baseline
+
+
+def published(wildcards):
+    """The file of published numbers, where the study has one."""
+    return STUDIES[wildcards.study].settings.get("published", [])
+
+
+def words(wildcards):
+    """What figures and tables call things: the title, and the labels of arms and metrics."""
+    chosen = STUDIES[wildcards.study]
+    metrics = chosen.settings["metrics"]
+    return {
+        "title": chosen.settings["title"],
+        "arms": {name: arm["label"] for name, arm in chosen.arms.items()},
+        "metrics": {
+            name: metric.get("label", name) for name, metric in metrics.items()
+        },
+        "conventions": list(chosen.conventions),
+    }
+
+
+def made_of(stages):
+    """A function from wildcards to the stage tables that a figure or a table is made of."""
+
+    def of(wildcards):
+        names = stages[wildcards.get("figure") or wildcards.get("table")]
+        files = {stage: f"results/{stage}/{wildcards.study}.csv" for stage in names}
+        if "clean" in files:
+            files["clean"] = shards("results/clean/{study}/{shard}.parquet")(wildcards)
+            files["runs"] = shards("results/clean/{study}/{shard}.csv")(wildcards)
+        return files
+
+    return of
+
+
+def of_every_study(pattern, section=None, **more):
+    """The files of a pattern for every study, and for what the study lists in the section."""
+    files = []
+    for name, chosen in STUDIES.items():
+        listed = (
+            {section.removesuffix("s"): chosen.settings[section]} if section else {}
+        )
+        files += expand(pattern, study=name, **listed, **more)
+    return files

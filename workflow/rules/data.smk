@@ -1,0 +1,95 @@
+# From raw logs to the (compute, loss) points that enter the fits.
+
+
+# Every value that the logs of a shard's runs hold, in one long table; what could not be read goes
+# to the quarantine.
+rule ingest:
+    input:
+        logs=shard_logs,
+    output:
+        table="results/ingest/{study}/{shard}.parquet",
+        runs="results/ingest/{study}/{shard}.csv",
+        quarantine="results/ingest/{study}/{shard}.quarantine.csv",
+    log:
+        "logs/ingest/{study}/{shard}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        runs=of_shard("run", "log", "format", "tokens_per_step", "sequence_length"),
+        folder=run_folder,
+        metrics=metric_columns,
+        log=setting("log"),
+        schemas=schemas("ingest", "ingest_runs", "quarantine"),
+        code=code("ingest"),
+    message:
+        "{wildcards.study}: reading raw logs (shard {wildcards.shard})"
+    script:
+        "../scripts/ingest.py"
+
+
+# Values not to be used are flagged with their reasons; none is dropped.
+rule clean:
+    input:
+        table="results/ingest/{study}/{shard}.parquet",
+        runs="results/ingest/{study}/{shard}.csv",
+    output:
+        table="results/clean/{study}/{shard}.parquet",
+        runs="results/clean/{study}/{shard}.csv",
+    log:
+        "logs/clean/{study}/{shard}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        clean=setting("clean"),
+        schemas=schemas("ingest", "ingest_runs", "clean", "runs"),
+        code=code("clean"),
+    message:
+        "{wildcards.study}: flagging values not to be used (shard {wildcards.shard})"
+    script:
+        "../scripts/clean.py"
+
+
+# FLOPs per token of every run under every convention, and the training compute that they give.
+rule flops:
+    input:
+        runs=shards("results/clean/{study}/{shard}.csv"),
+        architectures=architectures,
+    output:
+        "results/flops/{study}.csv",
+    log:
+        "logs/flops/{study}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        runs=of_study("run", "architecture", "parameters", "sequence_length"),
+        folder=run_folder,
+        conventions=conventions,
+        schemas=schemas("runs", "flops"),
+        code=code("flops"),
+    message:
+        "{wildcards.study}: counting FLOPs"
+    script:
+        "../scripts/flops.py"
+
+
+# The loss at the end of every run, with its standard error.
+rule points:
+    input:
+        logs=shards("results/clean/{study}/{shard}.parquet"),
+        flops="results/flops/{study}.csv",
+    output:
+        "results/points/{study}.csv",
+    log:
+        "logs/points/{study}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        runs=of_study("run", "arm", "model"),
+        metrics=metric_columns,
+        points=setting("points"),
+        schemas=schemas("clean", "flops", "points"),
+        code=code("points"),
+    message:
+        "{wildcards.study}: taking each run's final loss"
+    script:
+        "../scripts/points.py"

@@ -1,0 +1,106 @@
+# From laws and multipliers to what goes into a paper.
+
+
+# A figure as it is printed (PDF), put on a page (SVG) and shown on a slide (PNG).
+rule figure:
+    input:
+        unpack(made_of(FIGURES)),
+    output:
+        pdf="results/figure/{study}/{figure}.pdf",
+        svg=report(
+            "results/figure/{study}/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory="{study}",
+            labels={"figure": "{figure}"},
+        ),
+        png="results/figure/{study}/{figure}.png",
+    log:
+        "logs/figure/{study}/{figure}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        words=words,
+        plotting=PLOTTING,
+        schemas=schemas("clean", "runs", "flops", "points", "fit", "multiplier"),
+        code=figure_code,
+    message:
+        "{wildcards.study}: drawing {wildcards.figure}"
+    script:
+        "../scripts/figures/{wildcards.figure}.py"
+
+
+# A table to read by machine (CSV) and to typeset (LaTeX, booktabs).
+rule table:
+    input:
+        unpack(made_of(TABLES)),
+    output:
+        csv=report(
+            "results/table/{study}/{table}.csv",
+            caption="../report/table.rst",
+            category="Tables",
+            subcategory="{study}",
+            labels={"table": "{table}"},
+        ),
+        tex="results/table/{study}/{table}.tex",
+    log:
+        "logs/table/{study}/{table}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        words=words,
+        schemas=schemas("runs", "flops", "fit", "multiplier"),
+        code=code("table"),
+    message:
+        "{wildcards.study}: writing table {wildcards.table}"
+    script:
+        "../scripts/table.py"
+
+
+# Every published number against ours.
+rule claims:
+    input:
+        fit="results/fit/{study}.csv",
+        multiplier="results/multiplier/{study}.csv",
+        flops="results/flops/{study}.csv",
+        published=published,
+    output:
+        report(
+            "results/claims/{study}.csv",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"study": "{study}"},
+        ),
+    log:
+        "logs/claims/{study}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        headline=headline,
+        confidence=confidence,
+        schemas=schemas("fit", "multiplier", "flops", "claims"),
+        code=code("claims"),
+    message:
+        "{wildcards.study}: checking the published numbers"
+    script:
+        "../scripts/claims.py"
+
+
+# One line a study: its multiplier, the interval, and what the data does not carry.
+rule headline:
+    input:
+        multipliers=of_every_study("results/multiplier/{study}.csv"),
+    output:
+        "results/headline.txt",
+    log:
+        "logs/headline.log",
+    conda:
+        "../../environment.yml"
+    params:
+        studies=of_every_study("{study}"),
+        schemas=schemas("multiplier"),
+        code=code("headline"),
+    message:
+        "the headline of every study"
+    script:
+        "../scripts/headline.py"

@@ -1,0 +1,20 @@
+"""Check every published number against ours."""
+
+from pathlib import Path
+
+from isoloss import tables
+from isoloss.job import job
+from isoloss.stages.claims import claims
+from isoloss.validation import read_yaml
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]):
+    table = claims(
+        read_yaml(Path(files.published)) if files.get("published") else {},
+        tables.read(files.fit, params.schemas["fit"]),
+        tables.read(files.multiplier, params.schemas["multiplier"]),
+        tables.read(files.flops, params.schemas["flops"]),
+        headline=params.headline,
+        confidence=params.confidence,
+    )
+    tables.write(table, snakemake.output[0], params.schemas["claims"])

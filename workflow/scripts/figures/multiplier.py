@@ -1,0 +1,12 @@
+"""Draw the compute multiplier against loss, by convention."""
+
+from isoloss import tables
+from isoloss.figures import canvas, multiplier
+from isoloss.job import job
+from isoloss.style import paper
+from matplotlib import rc_context
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+    table = tables.read(files.multiplier, params.schemas["multiplier"])
+    canvas.save(multiplier.draw(table, params.words, params.plotting), snakemake.output)

@@ -1,0 +1,19 @@
+"""Draw every training curve against compute with the laws of the arms."""
+
+from isoloss import tables
+from isoloss.figures import canvas, curves
+from isoloss.job import job
+from isoloss.style import paper
+from matplotlib import rc_context
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+    figure = curves.draw(
+        tables.read(files.clean, params.schemas["clean"]),
+        tables.read(files.points, params.schemas["points"]),
+        tables.read(files.flops, params.schemas["flops"]),
+        tables.read(files.fit, params.schemas["fit"]),
+        params.words,
+        params.plotting,
+    )
+    canvas.save(figure, snakemake.output)

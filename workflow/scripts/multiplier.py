@@ -1,0 +1,18 @@
+"""Compare the compute that arms need for the same loss."""
+
+from isoloss import tables
+from isoloss.job import job
+from isoloss.stages.multiplier import multipliers
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]):
+    fits = tables.read(files.fit, params.schemas["fit"])
+    points = tables.read(files.points, params.schemas["points"])
+    table = multipliers(
+        fits,
+        points,
+        baseline=params.baseline,
+        headline=params.conventions[0],
+        **params.multiplier,
+    )
+    tables.write(table, snakemake.output[0], params.schemas["multiplier"])
