@@ -11,6 +11,9 @@ import pandas as pd
 from isoloss.style import convention_label
 from isoloss.tables import FLOAT_FORMAT
 
+WORDS = ("Arm", "Candidate", "Metric", "Convention", "Pairing", "Run")  # columns set left
+CAPTIONED = (*WORDS, "Runs")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -102,23 +105,22 @@ TABLES: Mapping[str, Callable[[Mapping[str, pd.DataFrame], Mapping[str, Any]], T
 
 
 def write(table: Table, csv: Path, tex: Path) -> None:
-    """Write the numbers as CSV and the text as a LaTeX table (booktabs)."""
+    """Write the numbers as CSV and the text as a LaTeX table (booktabs).
+
+    A word or number that is the same in every row goes from the LaTeX table into its caption.
+    """
     table.numbers.to_csv(csv, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
-    latex = table.text.to_latex(
+    same = [name for name in CAPTIONED if name in table.text and table.text[name].nunique() == 1]
+    caption = " ".join([table.caption, *(f"{name}: {table.text[name].iloc[0]}." for name in same)])
+    text = table.text.drop(columns=same)
+    latex = text.to_latex(
         index=False,
         escape=False,
-        caption=table.caption,
+        caption=caption,
         position="tb",
-        column_format=_columns_of(table),
+        column_format="".join("l" if name in WORDS else "r" for name in text),
     )
     tex.write_text("% Needs \\usepackage{booktabs}.\n" + latex, encoding="utf-8")
-
-
-def _columns_of(table: Table) -> str:
-    numeric = {"Coefficient", "Exponent", "Loss", "Multiplier", "Values", "Flagged", "Runs"}
-    return "".join(
-        "r" if name in numeric or "(" in name or "/" in name else "l" for name in table.text
-    )
 
 
 def _columns(table: pd.DataFrame, *names: str) -> Iterator[Any]:
