@@ -48,5 +48,8 @@ test: setup
 	@$(BIN)/snakemake --workflow-profile workflow/profiles/default --lint
 	@$(BIN)/pytest -n 2
 
+bench: setup
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
 clean:
 	rm -rf results logs .snakemake

@@ -41,13 +41,12 @@ def main() -> None:
             imports = start_up(rule)
             total += sum(seconds)
             start += imports * len(seconds)
-            share = imports / median(seconds)
-            print(
-                f"{rule:<12} {len(seconds):>4} {median(seconds):>9.2f} {imports:>10.2f} {share:>6.0%}"
-            )
-        print(
-            f"{'all':<12} {sum(map(len, jobs.values())):>4} {total:>9.1f} {start:>10.1f} {start / total:>6.0%}"
-        )
+            row(rule, len(seconds), median(seconds), imports, imports / median(seconds))
+        row("all", sum(map(len, jobs.values())), total, start, start / total)
+
+
+def row(rule: str, jobs: int, seconds: float, imports: float, share: float) -> None:
+    print(f"{rule:<12} {jobs:>4} {seconds:>9.2f} {imports:>10.2f} {share:>6.0%}")
 
 
 def copy(folder: Path) -> None:
@@ -67,11 +66,11 @@ def timed(command: list, folder: str) -> float:
 
 def durations(folder: Path) -> dict[str, list[float]]:
     """Seconds of each job by rule, from Snakemake's own records (one an output)."""
-    jobs: dict[str, set[tuple[float, float]]] = defaultdict(set)
+    jobs: dict[str, dict[str, float]] = defaultdict(dict)
     for path in (folder / ".snakemake/metadata").iterdir():
         record = json.loads(path.read_text())
-        jobs[record["rule"]].add((record["starttime"], record["endtime"]))
-    return {rule: [end - start for start, end in times] for rule, times in jobs.items()}
+        jobs[record["rule"]][record["log"][0]] = record["endtime"] - record["starttime"]
+    return {rule: list(seconds.values()) for rule, seconds in jobs.items()}
 
 
 def start_up(rule: str) -> float:
