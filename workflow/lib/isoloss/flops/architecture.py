@@ -101,6 +101,11 @@ class Convolution:
         """Weights and bias."""
         return self.channels * (self.kernel + self.bias)
 
+    @property
+    def flop(self) -> int:
+        """Forward FLOPs of a token."""
+        return 2 * self.channels * self.kernel
+
 
 @dataclass(frozen=True)
 class Mixer:

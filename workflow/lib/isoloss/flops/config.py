@@ -91,7 +91,7 @@ def _kinds(keys: Keys, family: Family) -> list[str]:
     count: int = keys.integer("num_hidden_layers", "n_layer")
     default = "mla" if family.attention == "full" and keys.has("kv_lora_rank") else family.attention
     attention = keys.choice("attention", among=(*KINDS, "kda_mla_hybrid"), default=default)
-    window = keys.integer("sliding_window", default=None)
+    window = keys.integer("sliding_window", "sliding_window_size", default=None)
     uses_window = keys.flag("use_sliding_window", default=family.sliding != "from_layer")
     first_window = keys.integer("max_window_layers", default=0, least=0)
     types = keys.value("layer_types", default=None)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
 
-from isoloss.flops.architecture import Architecture
-from isoloss.flops.costs import Cost, model_cost
+from isoloss.flops.architecture import Architecture, DeltaRule, Softmax, StateSpace
+from isoloss.flops.costs import Cost, all_layers, model_cost
+from isoloss.flops.pairs import full_pairs
 from isoloss.flops.parameters import parameters_of
 
 
@@ -14,13 +15,13 @@ class Use:
     """How a model is trained.
 
     lengths: of the documents that attend only within themselves (one: the sequence).
-    parameters: the N to charge instead of the count. recompute: see `hardware`.
+    parameters: the N to charge instead of the count. recompute: the policy of `hardware`.
     """
 
     convention: str
     lengths: tuple[int, ...] | None = None
     parameters: float | None = None
-    recompute: str = "none"
+    recompute: str | None = None
 
     def sequences(self) -> tuple[int, ...]:
         """The lengths, or ValueError where none were given."""
@@ -30,6 +31,11 @@ class Use:
                 "give the sequence length"
             )
         return self.lengths
+
+    def mean_length(self) -> float:
+        """Keys per query without a mask: T, or for packed documents sum(T^2) / sum(T)."""
+        lengths = self.sequences()
+        return sum(length**2 for length in lengths) / sum(lengths)
 
 
 Convention = Callable[[Architecture | None, Use], Cost]
@@ -43,6 +49,16 @@ def known(model: Architecture | None, use: Use) -> Architecture:
             "choose a 6N convention with published parameters, or logged"
         )
     return model
+
+
+def vocabulary(model: Architecture, use: Use) -> int:
+    """The vocabulary, or ValueError where the config does not know it."""
+    if model.vocabulary is None:
+        raise ValueError(
+            f"vocab_size: null: convention {use.convention} counts the language-model head; give "
+            "vocab_size, or choose matmul_causal, which leaves the head out with a note"
+        )
+    return model.vocabulary
 
 
 def charged(model: Architecture | None, use: Use) -> float:
@@ -67,12 +83,95 @@ def six_n(model: Architecture | None, use: Use) -> Cost:
         arXiv 2001.08361, section 2.1, which adds 6 layers x T x width only at large T).
     6n_with_head: all activated but the input embedding: what multiplies. With the Kimi Linear
         report's tokens this puts all its ten models on their published places.
-    6n_total: all activated parameters, with the input embedding, which multiplies nothing.
+    6n_total: all activated parameters, with the input embedding, which multiplies nothing
+        (GPT-3, arXiv 2005.14165, table D.1).
 
     Norms and biases are charged as if they were matrices; of a mixture of experts, the shared
-    and the chosen ones.
+    and the chosen ones. Multi-token-prediction modules are left out.
     """
     return {"parameters": 2 * charged(model, use)}
+
+
+def palm(model: Architecture | None, use: Use) -> Cost:
+    """6 N + 12 L H Q T (PaLM, arXiv 2204.02311, appendix B): scores over the whole T x T square.
+
+    N is that of `6n_with_head` (PaLM's head is its embedding), Q the mean of key and value width.
+    Left out: what sliding windows and sparse patterns save, and the state of linear layers.
+    """
+    length = use.mean_length()
+    scores = sum(
+        2 * core.heads * (core.key_dim + core.value_dim) * length * count
+        for core, count in softmax_cores(known(model, use))
+    )
+    return {"parameters": 2 * charged(model, use), "scores": scores}
+
+
+def chinchilla(model: Architecture | None, use: Use) -> Cost:
+    """Chinchilla (arXiv 2203.15556), appendix F: `matmul_full`, embedding and softmax besides.
+
+    The embedding as a matrix, 2 V d, and 3 H T for the softmax. Its table A4 follows only
+    without embedding and head (see docs/flops.md); leave these components out to compare. Where
+    the appendix knows only multi-head attention and two-matrix feed-forwards, the layer's own
+    matrices are taken.
+    """
+    model, lengths = known(model, use), use.sequences()
+    embedding = 2.0 * vocabulary(model, use) * model.hidden
+    softmax = sum(
+        3 * core.heads * count * sum(full_pairs(core.pattern, length) for length in lengths)
+        for core, count in softmax_cores(model)
+    )
+    cost = model_cost(model, lengths, causal=False)
+    return {"embedding": embedding} | cost | {"softmax": softmax / sum(lengths)}
+
+
+def megatron(model: Architecture | None, use: Use) -> Cost:
+    """Megatron-LM's num_floating_point_operations (megatron/training/training.py, 2025).
+
+    Causal half T / 2 in every softmax layer, 4 v^2 multiply-adds in a delta-rule head,
+    7 d_inner x state FLOPs in a Mamba scan. Left out: the router, Mamba's convolution, what
+    windows and sparse patterns save; also, unlike Megatron, padding of the vocabulary and the
+    norms of MLA and of prediction modules, which it charges as if they were matrices (1e-5).
+    """
+    model, length = known(model, use), use.mean_length()
+    vocabulary(model, use)
+    cost = model_cost(model, (1,), causal=True)
+    cost |= {"scores": 0.0, "state": 0.0, "router": 0.0, "short_convolution": 0.0}
+    for layer, count in all_layers(model):
+        convolution = layer.mixer.convolution
+        match layer.mixer.core:
+            case Softmax(heads, key, value):
+                cost["scores"] += heads * (key + value) * length * count
+            case DeltaRule(heads, _, value):
+                cost["state"] += 8.0 * heads * value**2 * count
+                if convolution:
+                    cost["short_convolution"] += convolution.flop * count
+            case StateSpace(heads, head_dim, state):
+                cost["state"] += 7.0 * heads * head_dim * state * count
+    return cost
+
+
+def kimi_eq13(model: Architecture | None, use: Use) -> Cost:
+    """6 N of `6n_with_head`, and equations 13 and 14 of Kimi Linear (arXiv 2510.26692, 6.3).
+
+    A head costs 6 T d^2 + 3 T C d + T C^2 in KDA (13) and 2 T^2 d in softmax attention (14),
+    which is the causal half; where keys and values differ in width, d^2 is their product and d
+    their mean. Left out: the gate of MoBA, what sliding windows and sparse patterns save.
+    """
+    model = known(model, use)
+    cost = {"parameters": 2 * charged(model, use), "scores": 0.0, "state": 0.0}
+    for layer, count in model.layers:
+        match layer.mixer.core:
+            case Softmax(heads, key, value):
+                cost["scores"] += heads * (key + value) * use.mean_length() * count
+            case DeltaRule(heads, key, value, chunk):
+                per_head = 6 * key * value + 1.5 * chunk * (key + value) + chunk**2
+                cost["state"] += heads * per_head * count
+            case StateSpace():
+                raise ValueError(
+                    "attention: mamba2: convention kimi_eq13 has no formula for Mamba-2; choose "
+                    "matmul_causal"
+                )
+    return cost
 
 
 def matmul_full(model: Architecture | None, use: Use) -> Cost:
@@ -96,22 +195,60 @@ def matmul_causal(model: Architecture | None, use: Use) -> Cost:
     return model_cost(known(model, use), use.sequences(), causal=True)
 
 
+def hardware(model: Architecture | None, use: Use) -> Cost:
+    """`matmul_causal` and, in training, what activation recomputation does again.
+
+    Policies (Korthikanti et al. 2022, arXiv 2205.05198): `none`; `selective`, scores and state
+    once more; `full`, the forward pass of every layer once more, not the head.
+    """
+    if use.recompute not in RECOMPUTED:
+        raise ValueError(
+            f"recompute: {use.recompute!r}: convention hardware needs the recomputation policy, "
+            f"one of {', '.join(RECOMPUTED)}"
+        )
+    return matmul_causal(model, use)
+
+
 def logged(model: Architecture | None, use: Use) -> Cost:
     """The compute as it stands in the log: no FLOPs per token follow from the model (NaN)."""
     return {"logged": nan}
+
+
+def softmax_cores(model: Architecture) -> list[tuple[Softmax, int]]:
+    """The model's softmax attentions, each with how many there are."""
+    return [
+        (layer.mixer.core, count)
+        for layer, count in model.layers
+        if isinstance(layer.mixer.core, Softmax)
+    ]
 
 
 CONVENTIONS: dict[str, Convention] = {
     "6n_non_embedding": six_n,
     "6n_with_head": six_n,
     "6n_total": six_n,
+    "palm": palm,
+    "chinchilla": chinchilla,
+    "megatron": megatron,
     "matmul_full": matmul_full,
     "matmul_causal": matmul_causal,
+    "kimi_eq13": kimi_eq13,
+    "hardware": hardware,
     "logged": logged,
 }
-# The field of `Parameters` that is the N of a 6N convention.
+# The field of `Parameters` that is the N of a convention which charges 6 N.
 CHARGED = {
     "6n_non_embedding": "activated_non_embedding",
     "6n_with_head": "activated_with_head",
     "6n_total": "activated",
+    "palm": "activated_with_head",
+    "kimi_eq13": "activated_with_head",
+}
+# Components whose forward pass a recomputation policy repeats.
+RECOMPUTED = {
+    "none": frozenset[str](),
+    "selective": frozenset({"scores", "state"}),
+    "full": frozenset(
+        {"projections", "scores", "state", "feed_forward", "router", "short_convolution"}
+    ),
 }

@@ -1,7 +1,5 @@
 """Forward FLOPs of matrix multiplications, per token and component; one multiply-add is two."""
 
-from collections import defaultdict
-
 from isoloss.flops.architecture import Architecture, DeltaRule, Layer, Mixer, Softmax, StateSpace
 from isoloss.flops.pairs import full_gate_pairs, full_pairs, gate_pairs, visited_pairs
 
@@ -13,7 +11,6 @@ COMPONENTS = (
     "router",
     "head",
     "short_convolution",
-    "multi_token_prediction",
 )
 Cost = dict[str, float]
 
@@ -21,18 +18,23 @@ Cost = dict[str, float]
 def model_cost(model: Architecture, lengths: tuple[int, ...], causal: bool) -> Cost:
     """Forward FLOPs per token by component, averaged over sequences of these lengths.
 
-    The head is left out where the vocabulary is unknown.
+    A multi-token-prediction module costs its joining matrix, its layer and the head again. The
+    head is left out where the vocabulary is unknown.
     """
-    cost: defaultdict[str, float] = defaultdict(float)
-    for layer, count in model.layers:
+    cost = dict.fromkeys(COMPONENTS, 0.0)
+    for layer, count in all_layers(model):
         for component, flop in layer_cost(layer, lengths, causal).items():
             cost[component] += flop * count
-    head = 2 * model.hidden * (model.vocabulary or 0)
-    cost["head"] = head
-    if model.predictor_layer is not None:
-        module = sum(layer_cost(model.predictor_layer, lengths, causal).values())
-        cost["multi_token_prediction"] = model.predictors * (module + 4 * model.hidden**2 + head)
-    return {component: cost[component] for component in COMPONENTS}
+    cost["projections"] += 4.0 * model.hidden**2 * model.predictors
+    cost["head"] = 2.0 * model.hidden * (model.vocabulary or 0) * (1 + model.predictors)
+    return cost
+
+
+def all_layers(model: Architecture) -> tuple[tuple[Layer, int], ...]:
+    """The model's layers and those of its multi-token-prediction modules."""
+    if model.predictor_layer is None:
+        return model.layers
+    return (*model.layers, (model.predictor_layer, model.predictors))
 
 
 def layer_cost(layer: Layer, lengths: tuple[int, ...], causal: bool) -> Cost:
@@ -41,7 +43,7 @@ def layer_cost(layer: Layer, lengths: tuple[int, ...], causal: bool) -> Cost:
     cost = core_cost(mixer, lengths, causal)
     cost["projections"] = 2.0 * sum(linear.weights for linear in mixer.linears)
     if mixer.convolution:
-        cost["short_convolution"] = 2.0 * mixer.convolution.channels * mixer.convolution.kernel
+        cost["short_convolution"] = float(mixer.convolution.flop)
     if block:
         routed = block.per_token * block.capacity_factor
         expert = sum(linear.weights for linear in block.expert)

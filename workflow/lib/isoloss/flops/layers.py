@@ -70,7 +70,7 @@ def softmax(keys: Keys, hidden: int, family: Family, kind: str) -> Mixer:
     branches = 1
     gates: tuple[Linear, ...] = ()
     if kind == "sliding":
-        pattern = Window(keys.integer("sliding_window"))
+        pattern = Window(keys.integer("sliding_window", "sliding_window_size"))
     elif kind == "moba":
         pattern = Blocks(keys.integer("moba_chunk_size"), keys.integer("moba_topk"))
     elif kind == "nsa":
@@ -115,7 +115,6 @@ def latent(keys: Keys, hidden: int) -> Mixer:
     queries and outputs instead of keys and values: as many FLOPs a token.
     """
     heads = keys.integer("num_attention_heads")
-    keys.integer("num_key_value_heads", "head_dim", default=None)  # MLA has neither
     rank = keys.integer("kv_lora_rank")
     query_rank = keys.integer("q_lora_rank", default=None)
     nope = keys.integer("qk_nope_head_dim")
@@ -222,6 +221,9 @@ def mixer(keys: Keys, hidden: int, family: Family, kind: str) -> Mixer:
         "gated_deltanet": gated_delta,
         "mamba2": state_space,
     }
+    # MLA and linear mixers have no such sizes or other keys for them, but configs write these.
+    for unused in ("num_attention_heads", "num_key_value_heads", "head_dim"):
+        keys.integer(unused, default=None)
     return builders[kind](keys, hidden)
 
 

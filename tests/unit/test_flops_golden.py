@@ -1,0 +1,46 @@
+"""Our counts against torch's FlopCounterMode; tests/data/flops/make_golden.py makes the file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from isoloss.flops import breakdown, count_parameters, flop_per_token
+
+GOLDEN = Path(__file__).parents[1] / "data" / "flops" / "golden.json"
+CASES = json.loads(GOLDEN.read_text(encoding="utf-8"))["cases"]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("skipping", ["full", "causal"])
+def test_every_component_agrees_with_torch(name, skipping):
+    case = CASES[name]
+    length = case["sequence_length"]
+    table = breakdown(case["config"], length, f"matmul_{skipping}").set_index("component")
+    counted = case["forward_flop"][skipping]
+    assert set(counted) <= set(table.index)
+    for component, forward in table.forward.items():
+        assert forward * length == pytest.approx(counted.get(component, 0), rel=1e-9), component
+    training = flop_per_token(case["config"], length, f"matmul_{skipping}")
+    assert training * length == pytest.approx(3 * sum(counted.values()), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_parameters_agree_with_torch(name):
+    counted = count_parameters(CASES[name]["config"])
+    assert counted.total == CASES[name]["parameters"]
+    assert counted.prediction == CASES[name]["prediction_parameters"]
+
+
+def test_golden_cases_cover_every_component_and_mixer():
+    components = {c for case in CASES.values() for c in case["forward_flop"]["full"]}
+    assert components == {
+        "projections",
+        "scores",
+        "state",
+        "feed_forward",
+        "router",
+        "head",
+        "short_convolution",
+    }
+    kinds = {case["config"].get("attention", "full") for case in CASES.values()}
+    assert {"sliding", "moba", "nsa", "mla", "kda", "gated_deltanet", "mamba2"} <= kinds

@@ -1,0 +1,150 @@
+"""Parameter counts of published models, and configs that must be refused."""
+
+import json
+from dataclasses import astuple
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from isoloss.flops import count_parameters
+
+DATA = Path(__file__).parents[1] / "data" / "flops"
+PUBLISHED = pd.read_csv(DATA / "published_parameters.csv")
+
+
+def config(model, **changes):
+    read = json.loads((DATA / "configs" / f"{model}.json").read_text(encoding="utf-8"))
+    return read | changes
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "value"), PUBLISHED[["model", "field", "value"]].to_numpy().tolist()
+)
+def test_count_is_the_published_one(model, field, value):
+    assert getattr(count_parameters(config(model)), field) == value
+
+
+def test_every_config_has_a_published_count():
+    names = {path.stem for path in (DATA / "configs").glob("*.json")}
+    assert names == set(PUBLISHED.model)
+
+
+def test_moonlight_without_embeddings_is_2_24b_of_15_29b():
+    counted = count_parameters(config("moonlight-16b-a3b"))
+    assert round(counted.activated_non_embedding / 1e9, 2) == 2.24
+    assert round(counted.non_embedding / 1e9, 2) == 15.29
+
+
+@pytest.mark.parametrize("model", ["gpt2", "llama-3-8b", "deepseek-v3", "gemma-2-2b"])
+def test_parts_make_the_whole(model):
+    p = count_parameters(config(model))
+    tables = p.embedding + p.position_embedding
+    assert p.total == p.non_embedding + tables + p.lm_head
+    assert p.activated == p.activated_non_embedding + tables + p.lm_head
+    assert p.activated_with_head == p.activated_non_embedding + p.embedding
+    assert all(isinstance(value, int) for value in astuple(p))
+
+
+def test_tied_head_is_no_parameter_of_its_own_but_is_charged():
+    tied = count_parameters(config("llama-3.2-1b"))
+    untied = count_parameters(config("llama-3.2-1b", tie_word_embeddings=False))
+    assert (tied.lm_head, untied.lm_head) == (0, 128256 * 2048)
+    assert tied.total + untied.lm_head == untied.total
+    assert tied.activated_with_head == untied.activated_with_head
+
+
+def test_positions_of_gpt2_are_counted_apart():
+    assert count_parameters(config("gpt2")).position_embedding == 1024 * 768
+
+
+def test_prediction_modules_are_counted_apart():
+    counted = count_parameters(config("deepseek-v3"))
+    assert counted.prediction == pytest.approx(11.5e9, rel=0.01)  # README_WEIGHTS: 11.5B own
+    assert (
+        counted.total == count_parameters(config("deepseek-v3", num_nextn_predict_layers=0)).total
+    )
+
+
+def test_router_counts_matrix_and_correction_bias():
+    assert count_parameters(config("deepseek-v3")).router == 58 * (7168 * 256 + 256)
+    assert count_parameters(config("mixtral-8x7b-v0.1")).router == 32 * 4096 * 8
+
+
+def test_moba_has_no_parameters_of_its_own():
+    plain = count_parameters(config("llama-3-8b"))
+    moba = config("llama-3-8b", attention="moba", moba_chunk_size=512, moba_topk=3)
+    assert count_parameters(moba) == plain
+
+
+def test_layers_are_dense_or_sparse_as_the_config_says():
+    all_sparse = count_parameters(config("qwen3-30b-a3b")).total
+    one_dense = count_parameters(config("qwen3-30b-a3b", mlp_only_layers=[3])).total
+    expert, router, dense = 3 * 2048 * 768, 2048 * 128, 3 * 2048 * 6144
+    assert all_sparse - one_dense == 128 * expert + router - dense
+    every_other = count_parameters(config("qwen3-30b-a3b", decoder_sparse_step=2)).total
+    assert all_sparse - every_other == 24 * (128 * expert + router - dense)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_key_value_head": 8}, r"num_key_value_head: 8.*did you mean num_key_value_heads\?"),
+        ({"cross_layers": 2}, "cross_layers: 2"),
+        ({"num_local_experts": 8}, "num_experts_per_tok: missing"),
+        ({"model_type": "lama"}, r"model_type: 'lama'.*did you mean llama\?"),
+        ({"num_key_value_heads": 5}, "num_key_value_heads: 5: must divide"),
+        ({"num_attention_heads": 33, "num_key_value_heads": 33}, "33: does not divide hidden_size"),
+        ({"hidden_size": "4096"}, "hidden_size: '4096': expected a whole number"),
+        ({"hidden_size": True}, "hidden_size: True: expected a whole number"),
+        ({"num_hidden_layers": 0}, "num_hidden_layers: 0: expected a whole number of at least 1"),
+        ({"hidden_size": None}, "hidden_size: missing"),
+        ({"tie_word_embeddings": "no"}, "tie_word_embeddings: 'no': expected true or false"),
+        ({"attention": "mobba"}, r"attention: 'mobba'.*did you mean moba\?"),
+        ({"attention": "moba", "moba_topk": 3}, "moba_chunk_size: missing"),
+        ({"attention": "nsa", "nsa_config": 7}, "nsa_config: 7: expected a mapping"),
+        ({"n_embd": 4095}, "hidden_size: 4096, n_embd: 4095: these name one thing"),
+        ({"layer_types": ["full"] * 3}, "layer_types: .*expected num_hidden_layers"),
+        ({"layer_types": ["softmax"] * 32}, "layer_types: .*expected num_hidden_layers"),
+        ({"mlp_only_layers": [0.5]}, "mlp_only_layers: .*list of whole numbers"),
+    ],
+)
+def test_a_key_that_would_change_the_count_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        count_parameters(config("llama-3-8b", **changes))
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "message"),
+    [
+        ("mixtral-8x7b-v0.1", {"num_experts_per_tok": 9}, "more than the 8 experts"),
+        ("deepseek-v3", {"topk_method": "auto"}, "topk_method: 'auto'"),
+        ("deepseek-v3", {"moe_capacity_factor": -1}, "moe_capacity_factor: -1"),
+        ("kimi-linear-48b-a3b", {"num_hidden_layers": 28}, "each layer from 1 to 28 once"),
+        ("gpt2", {"n_positions": None}, "n_positions: missing"),
+    ],
+)
+def test_inconsistent_configs_are_refused(model, changes, message):
+    with pytest.raises(ValueError, match=message):
+        count_parameters(config(model, **changes))
+
+
+def test_unknown_key_inside_a_section_is_named_with_its_section():
+    changed = config("kimi-linear-48b-a3b")
+    changed["linear_attn_config"]["heads"] = 4
+    with pytest.raises(ValueError, match=r"linear_attn_config\.heads: 4"):
+        count_parameters(changed)
+
+
+def test_vocabulary_must_be_given_or_null():
+    without = config("llama-3-8b")
+    del without["vocab_size"]
+    with pytest.raises(ValueError, match="vocab_size: missing"):
+        count_parameters(without)
+    unknown = count_parameters(config("llama-3-8b", vocab_size=None))
+    assert (unknown.total, unknown.embedding, unknown.activated_with_head) == (None, None, None)
+    assert unknown.non_embedding == count_parameters(config("llama-3-8b")).non_embedding
+
+
+def test_a_config_may_keep_keys_that_change_nothing():
+    kept = config("llama-3-8b", rope_theta=1e6, torch_dtype="float16", hidden_act="gelu")
+    assert count_parameters(kept) == count_parameters(config("llama-3-8b"))
