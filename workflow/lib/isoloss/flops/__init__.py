@@ -9,6 +9,8 @@ from isoloss.flops.per_token import (
     notes,
     parameters_counted,
 )
+from isoloss.flops.table import flops_table
+from isoloss.flops.tokens import megatron_ramp, ramped_tokens, training_compute
 
 __all__ = [
     "CONVENTIONS",
@@ -17,6 +19,10 @@ __all__ = [
     "conversion",
     "count_parameters",
     "flop_per_token",
+    "flops_table",
+    "megatron_ramp",
     "notes",
     "parameters_counted",
+    "ramped_tokens",
+    "training_compute",
 ]

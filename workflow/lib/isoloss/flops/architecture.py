@@ -139,7 +139,7 @@ class Layer:
     norms: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: what is cached by it is found at once
 class Architecture:
     """A decoder-only language model.
 

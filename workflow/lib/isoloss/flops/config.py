@@ -55,24 +55,25 @@ def read_architecture(config: Mapping[str, Any]) -> Architecture:
     kinds = _kinds(keys, family)
     plain, routed, sparse = _feed_forwards(keys, hidden, family, len(kinds))
     mixers = {kind: mixer(keys, hidden, family, kind) for kind in dict.fromkeys(kinds)}
-    layers = [
-        Layer(
+    counts = Counter(zip(kinds, sparse, strict=True))
+    layers = {
+        (kind, is_sparse): Layer(
             mixers[kind],
             routed if is_sparse else plain,
             (family.norms if routed or plain else 1) * norm,
         )
-        for kind, is_sparse in zip(kinds, sparse, strict=True)
-    ]
+        for kind, is_sparse in counts
+    }
     predictors = keys.integer("num_nextn_predict_layers", default=0, least=0)
     architecture = Architecture(
         hidden=hidden,
         vocabulary=_vocabulary(keys),
-        layers=tuple(Counter(layers).items()),
+        layers=tuple((layer, counts[which]) for which, layer in layers.items()),
         final_norm=norm,
         tied=keys.flag("tie_word_embeddings", default=family.tied),
         positions=keys.integer("n_positions") if family.positions else 0,
         predictors=predictors,
-        predictor_layer=layers[-1] if predictors else None,
+        predictor_layer=layers[kinds[-1], sparse[-1]] if predictors else None,
     )
     keys.finish()
     return architecture

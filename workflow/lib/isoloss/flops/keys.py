@@ -54,13 +54,17 @@ class Keys:
         """The value of the first key present (null counts as absent), under any of its names."""
         self.asked.update(names)
         present = [name for name in names if self.has(name)]
-        if len({repr(self.config[name]) for name in present}) > 1:
+        if len(present) > 1 and len({repr(self.config[name]) for name in present}) > 1:
             pairs = ", ".join(f"{name}: {self.config[name]!r}" for name in present)
             raise ValueError(f"{self.where}{pairs}: these name one thing; keep one of them")
         if present:
             return self.config[present[0]]
         if default is _REQUIRED:
-            raise ValueError(f"{self.where}{names[0]}: missing; the config must give it")
+            near = get_close_matches(names[0], sorted(set(self.config) - IRRELEVANT), 1, 0.8)
+            raise ValueError(
+                f"{self.where}{names[0]}: missing; the config must give it"
+                + (f" (is it {near[0]}?)" if near else "")
+            )
         return default
 
     def integer(self, *names: str, default: Any = _REQUIRED, least: int = 1) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from isoloss.flops.architecture import Architecture, FeedForward, Layer, Linear
@@ -40,6 +41,7 @@ def count_parameters(config: Mapping[str, Any]) -> Parameters:
     return parameters_of(read_architecture(config))
 
 
+@lru_cache(maxsize=64)
 def parameters_of(model: Architecture) -> Parameters:
     """Parameters of an architecture."""
     table = None if model.vocabulary is None else model.vocabulary * model.hidden

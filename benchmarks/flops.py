@@ -1,0 +1,71 @@
+"""Time to count a run sheet of 10,000 runs in all conventions.
+
+    PYTHONPATH=workflow/lib python benchmarks/flops.py [--runs 10000] [--json]
+
+Two sheets: 60 architectures shared by all runs (a scaling study), and one architecture a run
+(a random search), which no cache helps.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import pandas as pd
+from isoloss.flops import CONVENTIONS, flops_table
+
+CONFIGS = Path(__file__).parents[1] / "tests" / "data" / "flops" / "configs"
+BUDGET_S = 5.0
+
+
+def sheet(runs: int, distinct: int) -> tuple[pd.DataFrame, dict[str, dict[str, object]]]:
+    """Variants of published models that differ in vocabulary, and runs of them."""
+    models = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CONFIGS.iterdir())]
+    architectures = {
+        f"a{n}": models[n % len(models)] | {"vocab_size": 32000 + n} for n in range(distinct)
+    }
+    table = pd.DataFrame(
+        {
+            "run": [f"run-{n:05d}" for n in range(runs)],
+            "architecture": [f"a{n % distinct}" for n in range(runs)],
+            "sequence_length": [(2048, 4096, 8192)[n % 3] for n in range(runs)],
+            "recompute": "selective",
+        }
+    )
+    return table, architectures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    results = []
+    for distinct in (60, given.runs):
+        runs, architectures = sheet(given.runs, distinct)
+        started = time.perf_counter()
+        table = flops_table(runs, architectures, CONVENTIONS)
+        seconds = time.perf_counter() - started
+        assert len(table) == given.runs * len(CONVENTIONS)
+        results.append(
+            {
+                "runs": given.runs,
+                "architectures": distinct,
+                "conventions": len(CONVENTIONS),
+                "seconds": round(seconds, 3),
+                "budget_seconds": BUDGET_S,
+            }
+        )
+    if given.json:
+        print(json.dumps(results, indent=1))
+        return
+    for result in results:
+        print(
+            f"{result['runs']:,} runs of {result['architectures']:,} architectures in "
+            f"{result['conventions']} conventions: {result['seconds']:.2f} s "
+            f"(budget {result['budget_seconds']:.0f} s)"
+        )
+
+
+if __name__ == "__main__":
+    main()
