@@ -31,6 +31,25 @@ def test_parameters_agree_with_torch(name):
     assert counted.prediction == CASES[name]["prediction_parameters"]
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_backward_is_twice_forward(name):
+    """As torch's autograd does it, but for what passes no gradient.
+
+    MoBA's gate only selects, so it has no backward (we charge it nevertheless: below 0.1% at real
+    sizes); the first chunk of a linear mixer has a constant state, the last one's is not used.
+    """
+    forward = dict(CASES[name]["forward_flop"]["full"])
+    forward.pop("short_convolution", None)
+    backward = CASES[name]["backward_flop_without_convolution"]
+    missing = 2 * sum(forward.values()) - backward
+    if "moba" in name:
+        assert missing == 2 * forward["router"]
+    elif "state" in forward:
+        assert 0 < missing < forward["state"] / 3
+    else:
+        assert missing == 0
+
+
 def test_golden_cases_cover_every_component_and_mixer():
     components = {c for case in CASES.values() for c in case["forward_flop"]["full"]}
     assert components == {

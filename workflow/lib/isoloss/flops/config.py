@@ -23,8 +23,8 @@ FAMILIES = {
     ),
     "gpt_neox": Family(layer_norm=True, qkv_bias=True, out_bias=True, mlp_bias=True, gated=False),
     "llama": Family(),
-    "mistral": Family(key_value_heads=8),
-    "mixtral": Family(key_value_heads=8, experts_are_mlp=True),
+    "mistral": Family(key_value_heads=8, sliding="always"),
+    "mixtral": Family(key_value_heads=8, experts_are_mlp=True, sliding="always"),
     "qwen2": Family(qkv_bias=True, sliding="from_layer"),
     "qwen3": Family(qk_norm="head", head_dim=128, sliding="from_layer"),
     "qwen3_moe": Family(qk_norm="head", sliding="from_layer"),
@@ -92,9 +92,7 @@ def _kinds(keys: Keys, family: Family) -> list[str]:
     count: int = keys.integer("num_hidden_layers", "n_layer")
     default = "mla" if family.attention == "full" and keys.has("kv_lora_rank") else family.attention
     attention = keys.choice("attention", among=(*KINDS, "kda_mla_hybrid"), default=default)
-    window = keys.integer("sliding_window", "sliding_window_size", default=None)
-    uses_window = keys.flag("use_sliding_window", default=family.sliding != "from_layer")
-    first_window = keys.integer("max_window_layers", default=0, least=0)
+    sliding = _sliding(keys, family, count)
     types = keys.value("layer_types", default=None)
     if types is not None:
         kinds = [_HUGGING_FACE_KINDS.get(kind, kind) for kind in types]
@@ -106,14 +104,23 @@ def _kinds(keys: Keys, family: Family) -> list[str]:
         return kinds
     if attention == "kda_mla_hybrid":
         return _hybrid(keys, count)
-    if attention != "full" or window is None or not uses_window:
+    if keys.has("attention"):
         return [attention] * count
+    return ["sliding" if slides else attention for slides in sliding]
+
+
+def _sliding(keys: Keys, family: Family, count: int) -> list[bool]:
+    """Which layers a model type's code gives the sliding window of its config."""
+    if family.sliding == "never":
+        return [False] * count
+    window = keys.integer("sliding_window", "sliding_window_size", default=None)
+    uses, first = True, 0
+    if family.sliding == "from_layer":
+        uses = keys.flag("use_sliding_window", default=False)
+        first = keys.integer("max_window_layers", default=0, least=0)
+    every = 2 if family.sliding == "alternate" else 1
     return [
-        "sliding"
-        if family.sliding == "always"
-        or (family.sliding == "alternate" and layer % 2 == 0)
-        or (family.sliding == "from_layer" and layer >= first_window)
-        else "full"
+        window is not None and uses and layer >= first and layer % every == 0
         for layer in range(count)
     ]
 

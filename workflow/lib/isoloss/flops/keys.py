@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from numbers import Integral
 from typing import Any
 
 # Keys of Hugging Face configs that change neither a parameter count nor a matrix multiplication.
 _IRRELEVANT = (
     # names, versions, files
-    "_name_or_path architectures auto_map dtype finetuning_task prefix quantization_config "
+    "_attn_implementation _attn_implementation_autoset _name_or_path architectures auto_map dtype "
+    "finetuning_task prefix quantization_config "
     "task_specific_params tf_legacy_loss tokenizer_class torch_dtype torchscript "
     "transformers.js_config transformers_version unsloth_fixed unsloth_version use_bfloat16 "
     # tokens and generation
@@ -16,6 +18,9 @@ _IRRELEVANT = (
     "pad_token_id problem_type return_dict return_dict_in_generate sep_token_id temperature "
     "tie_encoder_decoder top_k top_p typical_p use_cache keys_to_ignore_at_inference "
     "output_attentions output_hidden_states output_router_logits output_scores "
+    "bad_words_ids diversity_penalty do_sample early_stopping encoder_no_repeat_ngram_size "
+    "exponential_decay_length_penalty length_penalty max_length min_length no_repeat_ngram_size "
+    "num_beam_groups num_beams num_return_sequences repetition_penalty suppress_tokens "
     "remove_invalid_values chunk_size_feed_forward summary_activation summary_first_dropout "
     "summary_proj_to_labels summary_type summary_use_proj "
     # activations, norms' constants, initialisation, dropout
@@ -27,7 +32,8 @@ _IRRELEVANT = (
     "scale_attn_weights use_parallel_residual "
     # positions without parameters
     "max_position_embeddings mla_use_nope model_max_length n_ctx partial_rotary_factor "
-    "rope_interleaved rope_parameters rope_scaling rope_theta rotary_emb_base rotary_pct "
+    "rope_interleave rope_interleaved rope_parameters rope_scaling rope_theta rotary_emb_base "
+    "rotary_pct "
     # how experts are chosen, not how many
     "aux_loss_alpha ep_size moe_aux_loss_coeff moe_renormalize moe_router_activation_func "
     "n_group norm_topk_prob num_expert_group routed_scaling_factor router_aux_loss_coef "
@@ -72,11 +78,11 @@ class Keys:
         value = self.value(*names, default=default)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise ValueError(
                 f"{self.where}{names[0]}: {value!r}: expected a whole number of at least {least}"
             )
-        return value
+        return int(value)
 
     def number(self, *names: str, default: float) -> float:
         """A positive number."""
@@ -119,11 +125,13 @@ class Keys:
         return Keys(value, f"{self.where}{name}.")
 
     def finish(self) -> None:
-        """ValueError for the first key that was neither asked for nor is known as irrelevant."""
-        for name in sorted(set(self.config) - self.asked - IRRELEVANT):
+        """ValueError for a key that was neither asked for nor is irrelevant nor null."""
+        unknown = set(self.config) - self.asked - IRRELEVANT
+        for name in sorted(name for name in unknown if self.has(name)):
+            hint = did_you_mean(name, self.asked | IRRELEVANT)
             raise ValueError(
-                f"{self.where}{name}: {self.config[name]!r}: unknown key, which may change the "
-                f"count{did_you_mean(name, self.asked | IRRELEVANT)}; remove it if it is irrelevant"
+                f"{self.where}{name}: {self.config[name]!r}: not known for this model and may "
+                f"change the count{hint}; remove it if it is irrelevant"
             )
 
 

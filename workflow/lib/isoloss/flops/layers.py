@@ -24,7 +24,8 @@ class Family:
     """What a model type's code fixes and its config does not say, or says only by default.
 
     norms: norms of width `hidden` in a layer. qk_norm: norms on queries and keys, one `head`
-    wide (shared by all heads), or as wide as the `projection`.
+    wide (shared by all heads), or as wide as the `projection`. sliding: which layers
+    `sliding_window` is for, unless `attention` or `layer_types` say.
     """
 
     layer_norm: bool = False
@@ -39,7 +40,7 @@ class Family:
     attention: str = "full"
     key_value_heads: int | None = None
     head_dim: int | None = None
-    sliding: str = "always"
+    sliding: str = "never"
     experts_are_mlp: bool = False
     correction_bias: bool = False
 
@@ -121,6 +122,11 @@ def latent(keys: Keys, hidden: int) -> Mixer:
     rope = keys.integer("qk_rope_head_dim", least=0)
     value = keys.integer("v_head_dim")
     bias = keys.flag("attention_bias", default=False)
+    if keys.integer("qk_head_dim", default=nope + rope) != nope + rope:
+        raise ValueError(
+            f"qk_head_dim: {keys.config['qk_head_dim']}: expected qk_nope_head_dim + "
+            f"qk_rope_head_dim ({nope + rope})"
+        )
     query = (
         (Linear(hidden, heads * (nope + rope)),)
         if query_rank is None

@@ -1,7 +1,7 @@
 """FLOPs per token of a model under a convention, and what they are made of."""
 
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import isfinite, nan
 from typing import Any
 
 import pandas as pd
@@ -117,8 +117,15 @@ def conversion(
     """Compute in the `target` convention over compute in the `source` convention.
 
     Logged compute, declared to be in `source`, times this is compute in `target`; see
-    `flop_per_token` for the arguments.
+    `flop_per_token` for the arguments. ValueError for `logged`, which is no declaration.
     """
+    if "logged" in (source, target):
+        raise ValueError(
+            "convention: 'logged': says nothing that could be converted; declare the convention "
+            "that the logged compute is in"
+        )
+    if source == target:
+        return 1.0
     before, after = (
         flop_per_token(
             config,
@@ -131,6 +138,31 @@ def conversion(
         for convention in (source, target)
     )
     return after / before
+
+
+def convention_ratios(
+    config: Mapping[str, Any] | None,
+    sequence_length: int | None,
+    observed: float,
+    *,
+    parameters: float | None = None,
+    recompute: str | None = None,
+) -> dict[str, float]:
+    """Observed training FLOPs per token over those of each convention that applies.
+
+    A ratio near 1 tells in which convention a published or logged compute may have been counted.
+    """
+    ratios = {}
+    for convention in CONVENTIONS:
+        try:
+            flop = flop_per_token(
+                config, sequence_length, convention, parameters=parameters, recompute=recompute
+            )
+        except ValueError:  # needs what is not given
+            continue
+        if isfinite(flop):
+            ratios[convention] = observed / flop
+    return ratios
 
 
 def usage(
