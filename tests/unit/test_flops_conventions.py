@@ -241,6 +241,18 @@ def test_gemma_slides_in_every_second_layer():
     assert "charged like full attention" in notes(model, "palm")[0]
 
 
+def test_window_of_mistral_gives_way_to_what_attention_says():
+    model = config("mistral-7b-v0.1")
+    visited = sum(min(t + 1, 4096) for t in range(8192))
+    scores = breakdown(model, 8192, "matmul_causal").set_index("component").forward["scores"]
+    assert scores == pytest.approx(32 * 2 * 32 * 256 * visited / 8192, rel=1e-12)
+    full = model | {"attention": "full"}
+    windowless = model | {"sliding_window": None}
+    expected = flop(windowless, 8192, "matmul_causal")
+    assert flop(full, 8192, "matmul_causal") == expected
+    assert flop(windowless | {"layer_types": ["full"] * 32}, 8192, "matmul_causal") == expected
+
+
 def test_qwen_slides_only_where_it_is_told_to():
     changes = {"use_sliding_window": True, "sliding_window": 64, "max_window_layers": 20}
     told = config("qwen2-7b", **changes)

@@ -4,6 +4,7 @@ import json
 from dataclasses import astuple
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from isoloss.flops import count_parameters
@@ -105,6 +106,7 @@ def test_layers_are_dense_or_sparse_as_the_config_says():
         ({"n_embd": 4095}, "hidden_size: 4096, n_embd: 4095: these name one thing"),
         ({"layer_types": ["full"] * 3}, "layer_types: .*expected num_hidden_layers"),
         ({"layer_types": ["softmax"] * 32}, "layer_types: .*expected num_hidden_layers"),
+        ({"sliding_window": 4096}, "sliding_window: 4096: not known for this model"),
         ({"mlp_only_layers": [0.5]}, "mlp_only_layers: .*list of whole numbers"),
     ],
 )
@@ -117,6 +119,7 @@ def test_a_key_that_would_change_the_count_is_refused(changes, message):
     ("model", "changes", "message"),
     [
         ("mixtral-8x7b-v0.1", {"num_experts_per_tok": 9}, "more than the 8 experts"),
+        ("deepseek-v3", {"qk_head_dim": 128}, "qk_head_dim: 128: expected .*192"),
         ("deepseek-v3", {"topk_method": "auto"}, "topk_method: 'auto'"),
         ("deepseek-v3", {"moe_capacity_factor": -1}, "moe_capacity_factor: -1"),
         ("kimi-linear-48b-a3b", {"num_hidden_layers": 28}, "each layer from 1 to 28 once"),
@@ -148,3 +151,10 @@ def test_vocabulary_must_be_given_or_null():
 def test_a_config_may_keep_keys_that_change_nothing():
     kept = config("llama-3-8b", rope_theta=1e6, torch_dtype="float16", hidden_act="gelu")
     assert count_parameters(kept) == count_parameters(config("llama-3-8b"))
+    nulls = config("llama-3-8b", sliding_window=None, num_experts=None)
+    assert count_parameters(nulls) == count_parameters(config("llama-3-8b"))
+
+
+def test_sizes_may_be_numpy_integers_and_do_not_overflow():
+    sizes = {"hidden_size": np.int32(4096), "vocab_size": np.int32(128256)}
+    assert count_parameters(config("llama-3-8b", **sizes)).total == 8030261248
