@@ -1,8 +1,9 @@
 """Which logged column is what: the presets of a format, overridden by the study."""
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 
 from isoloss.logs.records import LogError, Preset
 
@@ -36,16 +37,16 @@ class Wanted:
             if given is not None and given not in there:
                 raise _absent(role, given, there)
             names = getattr(preset, role) if given is None else (given,)
-            roles[role] = next((name for name in names if name in there), None)
+            roles[role] = _first(names, there)
         if self.metrics is not None:
             for metric, name in self.metrics.items():
                 if name not in there:
                     raise _absent(f"metric {metric}", name, there)
             return Columns(**roles, metrics=dict(self.metrics))
-        loss = next((name for name in preset.train_loss if name in there), None)
+        loss = _first(preset.train_loss, there)
         if loss is None:
             raise _absent("metric loss", preset.train_loss[0], there)
-        late = next((name for name in preset.eval_loss if name in there), None)
+        late = _first(preset.eval_loss, there)
         return Columns(
             **roles, metrics={"loss": loss} | ({"eval_loss": late} if late is not None else {})
         )
@@ -64,6 +65,17 @@ class Columns:
 
 
 _ROLES = tuple(field.name for field in fields(Columns) if field.name != "metrics")
+
+
+def _first(names: Iterable[str], there: Collection[str]) -> str | None:
+    """The first of the names that is there; one with `*` if it matches one name alone."""
+    for name in names:
+        if name in there:
+            return name
+        matches = [other for other in there if fnmatchcase(other, name)] if "*" in name else []
+        if len(matches) == 1:
+            return matches[0]
+    return None
 
 
 def _absent(role: str, name: str, there: Collection[str]) -> LogError:

@@ -119,16 +119,14 @@ class _Reader:
                 row = self._row(line, number_ == block.torn)
             except (ValueError, csv.Error) as error:
                 if number_ == block.torn:
-                    self.notes.append(f"line {number_}, the last, is torn and left out")
+                    self.notes.append(lines.torn_note(number_))
                 else:
                     self.quarantine.append(Bad(number_, str(error), line[:200]))
                 continue
             if row is not None:
                 rows.append(row)
                 offsets.append(number_)
-        names = dict.fromkeys(name for row in rows for name in row)
-        columns = {name: pa.array([row.get(name) for row in rows], pa.float64()) for name in names}
-        return pa.table({"offset": pa.array(offsets, pa.int64()), **columns})
+        return lines.table(offsets, rows)
 
     def _row(self, line: bytes, torn: bool) -> dict[str, float] | None:
         try:
@@ -181,10 +179,11 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
             tables += lines.parse(block, reader.fast, reader.slow)
     if reader.repeated:
         reader.notes.append(f"the header is repeated or changed {reader.repeated} times")
-    empty = pa.table({"offset": pa.array([], pa.int64())})
-    table = pa.concat_tables([empty, *tables], promote_options="permissive")
     return Source(
-        (Block(table),), tuple(reader.quarantine), tuple(reader.notes), tuple(reader.seen)
+        (Block(lines.concat(tables)),),
+        tuple(reader.quarantine),
+        tuple(reader.notes),
+        tuple(reader.seen),
     )
 
 

@@ -156,15 +156,13 @@ class _Reader:
                 found = [self._row(record) for record in objects(line)]
             except (ValueError, RecursionError, OverflowError) as error:
                 if number_ == block.torn:
-                    self.notes.append(f"line {number_}, the last, is torn and left out")
+                    self.notes.append(lines.torn_note(number_))
                 else:
-                    self.quarantine.append(Bad(number_, _reason(error), line[:200]))
+                    self.quarantine.append(Bad(number_, reason(error), line[:200]))
                 continue
             rows += found
             offsets += [number_] * len(found)
-        names = dict.fromkeys(name for row in rows for name in row)
-        columns = {name: pa.array([row.get(name) for row in rows], pa.float64()) for name in names}
-        return pa.table({"offset": pa.array(offsets, pa.int64()), **columns})
+        return lines.table(offsets, rows)
 
     def _row(self, record: Mapping[str, Any]) -> dict[str, float]:
         leaves = dict(flat(record))
@@ -186,7 +184,8 @@ class _Reader:
         return row
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a line of JSON cannot be read, in a few words."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
@@ -230,10 +229,11 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
         for block in lines.blocks(file)
         for table in lines.parse(block, reader.fast, reader.slow)
     ]
-    empty = pa.table({"offset": pa.array([], pa.int64())})
-    table = pa.concat_tables([empty, *tables], promote_options="permissive")
     return Source(
-        (Block(table),), tuple(reader.quarantine), tuple(reader.notes), tuple(reader.seen)
+        (Block(lines.concat(tables)),),
+        tuple(reader.quarantine),
+        tuple(reader.notes),
+        tuple(reader.seen),
     )
 
 

@@ -1,7 +1,7 @@
 """Blocks of whole lines out of a text log, with exact line numbers."""
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -65,6 +65,23 @@ def blocks(file: BinaryIO, size: int = _BLOCK) -> Iterator[Lines]:
             raise LogError(f"line {first} is longer than {MAX_LINE >> 20} MiB: not a log of lines")
     if rest:
         yield Lines(first, rest)
+
+
+def table(offsets: Sequence[int], rows: Sequence[Mapping[str, float | None]]) -> pa.Table:
+    """Rows as columns of doubles; what a row does not have is null."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: pa.array([row.get(name) for row in rows], pa.float64()) for name in names}
+    return pa.table({"offset": pa.array(offsets, pa.int64()), **columns})
+
+
+def concat(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables under each other; a column that one of them lacks is null there."""
+    return pa.concat_tables([table([], []), *tables], promote_options="default")
+
+
+def torn_note(number: int) -> str:
+    """What to say of the half-written last line of a run that died."""
+    return f"line {number}, the last, is torn and left out"
 
 
 def parse(

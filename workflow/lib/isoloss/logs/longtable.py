@@ -1,6 +1,6 @@
 """From what a reader returns to the long table: one row a logged value, with step and tokens."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +35,26 @@ class Units:
     sequence_length: float | None
     tokens_per_step: float | None
 
+    def of(self, source: Source, notes: list[str]) -> "Units":
+        """These, and what they leave open from what the log itself says."""
+        mine = {"sequence_length": self.sequence_length, "tokens_per_step": self.tokens_per_step}
+        for name, logged in source.constants.items():
+            given = mine[name]
+            if given is None:
+                mine[name] = logged
+            elif given != logged:
+                notes.append(f"the log says {name} {logged:,g}; the given {given:,g} is used")
+        return Units(self.step_base, **mine)
 
-def long_rows(source: Source, columns: Columns, units: Units, aggregations: list[str]) -> Rows:
+
+def long_rows(
+    source: Source, columns: Columns, units: Units, aggregations: list[str], notes: list[str]
+) -> Rows:
     """The logged values of one file in the order of the file, with steps from 1 and tokens.
 
     `aggregations` takes the aggregations that are met; their positions are the codes.
     """
+    units = units.of(source, notes)
     parts = []
     digits: dict[int, int] = {}
     for block in source.blocks:
@@ -58,7 +72,7 @@ def long_rows(source: Source, columns: Columns, units: Units, aggregations: list
         order = np.lexsort((rows["metric"], rows["offset"]))
         rows = {name: column[order] for name, column in rows.items()}
     rows["step"] = _carried(rows["step"]) + (1 - units.step_base)
-    rows["tokens"], rows["tokens_from"] = _tokens(rows, source, columns, units)
+    rows["tokens"], rows["tokens_from"] = _tokens(rows, source, columns, units, notes)
     value = rows["value"]
     huge = np.abs(value) >= _LARGEST
     value[huge] = np.copysign(np.inf, value[huge])
@@ -113,48 +127,86 @@ def _carried(step: Floats) -> Floats:
 
 
 def _tokens(
-    rows: Rows, source: Source, columns: Columns, units: Units
+    rows: Rows, source: Source, columns: Columns, units: Units, notes: list[str]
 ) -> tuple[Floats, npt.NDArray[np.int8]]:
-    """The tokens of each row, and where they are from: a position in TOKENS_FROM."""
+    """The tokens of each row, and where they are from: a position in TOKENS_FROM.
+
+    Records that log tokens (or samples) need not be those that log a loss: rows take what any
+    record of the file says of their step. If that leaves rows open, no tokens_per_step is given and
+    all those records, two at least, show the same number of tokens a step, then that one is used.
+    """
     step, tokens = rows["step"], rows["tokens"]
     origin = np.where(np.isnan(tokens), 0, 1).astype(np.int8)
-    absent = origin == 0
-    if columns.tokens is not None and columns.step is not None and absent.any():
-        at, known = _tokens_by_step(source, columns, units.step_base)
-        if len(at):
-            near = np.minimum(np.searchsorted(at, step), len(at) - 1)
-            found = absent & (at[near] == step)
-            tokens = np.where(found, known[near], tokens)
-            origin[found] = 1
-    for code, factor, count in (
-        (2, units.sequence_length, rows["samples"]),
-        (3, units.tokens_per_step, step),
-    ):
+
+    def fill(code: int, count: Floats, factor: float | None) -> None:
+        nonlocal tokens
         absent = (origin == 0) & ~np.isnan(count)
         if factor is not None and absent.any():
             tokens = np.where(absent, count * factor, tokens)
             origin[absent] = code
+
+    fill(2, rows["samples"], units.sequence_length)
+    each = units.tokens_per_step
+    for code, name, factor in (
+        (1, columns.tokens, 1.0),
+        (2, columns.samples, units.sequence_length),
+    ):
+        if name is not None and factor and columns.step is not None and (origin == 0).any():
+            at, places, values = _logged(source, columns.step, name)
+            at = at + (1 - units.step_base)
+            fill(code, _looked_up(at, places, values, step, rows["offset"]), factor)
+            rates = np.unique(values[at > 0] * factor / at[at > 0])
+            if each is None and len(at) > 1 and len(rates) == 1 and (origin == 0).any():
+                each = float(rates[0])
+                notes.append(f"tokens between those logged: {each:,g} a step, as all of those show")
+    fill(3, step, each)
     return tokens, origin
 
 
-def _tokens_by_step(source: Source, columns: Columns, step_base: int) -> tuple[Floats, Floats]:
-    """The tokens that other records of the file log at a step: sorted steps, and their tokens."""
-    steps, tokens = [np.empty(0)], [np.empty(0)]
+def _logged(source: Source, step: str, name: str) -> tuple[Floats, npt.NDArray[np.int64], Floats]:
+    """Step, offset and value of every record that logs a column, by step, then offset."""
+    steps, offsets, values = [np.empty(0)], [np.empty(0, np.int64)], [np.empty(0)]
     for block in source.blocks:
         for batch in block.table.to_batches():
-            step, count = _floats(batch, columns.step), _floats(batch, columns.tokens)
-            if step is not None and count is not None:
-                there = ~np.isnan(step) & ~np.isnan(count)
-                steps.append(step[there])
-                tokens.append(count[there])
-    at, index = np.unique(np.concatenate(steps), return_index=True)
-    return at + (1 - step_base), np.concatenate(tokens)[index]
+            at, value = _floats(batch, step), _floats(batch, name)
+            if at is not None and value is not None:
+                there = ~np.isnan(at) & ~np.isnan(value)
+                steps.append(at[there])
+                offsets.append(np.asarray(batch.column("offset"))[there])
+                values.append(value[there])
+    at, place = np.concatenate(steps), np.concatenate(offsets)
+    order = np.lexsort((place, at))
+    return at[order], place[order], np.concatenate(values)[order]
 
 
-def ordered(files: Mapping[str, Rows], notes: list[str]) -> list[str]:
+def _looked_up(
+    at: Floats,
+    places: npt.NDArray[np.int64],
+    values: Floats,
+    steps: Floats,
+    offsets: npt.NDArray[np.int64],
+) -> Floats:
+    """The values logged at the given steps, the last before an offset or else the first after.
+
+    `at` and `places` are sorted; NaN where no record has the step.
+    """
+    if len(at) == 0:
+        return np.full(len(steps), np.nan)
+    known, first = np.unique(at, return_index=True)
+    number = np.searchsorted(known, steps)
+    # Step and offset in one sortable number.
+    span = max(int(places.max()), int(offsets.max(initial=0))) + 2
+    keys = np.repeat(np.arange(len(known)), np.diff([*first, len(at)])) * span + places
+    near = np.searchsorted(keys, number * span + offsets, side="right") - 1
+    near = np.clip(near, first[np.minimum(number, len(known) - 1)], len(at) - 1)
+    return np.where(at[near] == steps, values[near], np.nan)
+
+
+def ordered(files: dict[str, Rows], cumulative: bool, notes: list[str]) -> list[str]:
     """The files by content: by wall time if all log it, else by first, then last step.
 
-    A file whose rows are the first rows of another is left out, with a note.
+    A file whose rows are the first rows of another is left out, with a note. If files are
+    cumulative, of every file but the last the rows are taken out that the last one starts with too.
     """
     starts = {name: _started(rows) for name, rows in files.items()}
     timed = not any(np.isnan(list(starts.values())))
@@ -169,11 +221,16 @@ def ordered(files: Mapping[str, Rows], notes: list[str]) -> list[str]:
     kept: list[str] = []
     for index, name in enumerate(names):
         others = [*kept, *names[index + 1 :]]
-        whole = next((other for other in others if _begins(files[other], files[name])), None)
-        if whole is None:
-            kept.append(name)
-        else:
+        rows = files[name]
+        n = len(rows["value"])
+        whole = next((other for other in others if 0 < n == _common(files[other], rows)), None)
+        if whole is not None:
             notes.append(f"{name} repeats the first rows of {whole} and was read once")
+            continue
+        kept.append(name)
+        if cumulative and name != names[-1] and (same := _common(files[names[-1]], rows)):
+            files[name] = {column: values[same:] for column, values in rows.items()}
+            notes.append(f"the first {same} rows of {name} are those of {names[-1]}, read once")
     return kept
 
 
@@ -191,15 +248,14 @@ def _place(rows: Rows) -> Floats:
     return rows["compute"]
 
 
-def _begins(whole: Rows, part: Rows) -> bool:
-    """Whether the rows of `part` are the first rows of `whole`."""
-    n = len(part["value"])
-    if n == 0 or n > len(whole["value"]):
-        return False
-    return all(
-        np.array_equal(part[name], whole[name][:n], equal_nan=name != "metric")
-        for name in ("step", "tokens", "metric", "value")
-    )
+def _common(one: Rows, other: Rows) -> int:
+    """How many rows at the start are the same."""
+    n = min(len(one["value"]), len(other["value"]))
+    differ = np.zeros(n, bool)
+    for name in ("step", "tokens", "metric", "value"):
+        a, b = one[name][:n], other[name][:n]
+        differ |= (a != b) & ~((a != a) & (b != b))
+    return int(np.argmax(differ)) if differ.any() else n
 
 
 def assembled(
@@ -220,6 +276,7 @@ def assembled(
         if disorder:
             notes.append(f"{name}: {disorder} rows go back and at once go on: no resume")
     parts = [rows for _, rows in files]
+    step = joined(parts, "step")
     metric = joined(parts, "metric").astype(np.int8)
     value = joined(parts, "value")
     kind = joined(parts, "aggregation").astype(np.int16)
@@ -237,14 +294,16 @@ def assembled(
         broken = np.flatnonzero(here & ~np.isfinite(value))
         del here
         if len(broken):
-            notes.append(f"{name} is not finite in {len(broken)} rows")
+            notes.append(
+                f"{name} is not finite in {len(broken)} rows, first at step {step[broken[0]]:g}"
+            )
     notes += losses(counts, printed, means)
     table = pd.DataFrame(
         {
             "segment": np.concatenate(segments) if segments else np.empty(0, np.int32),
             "source": _labels(np.repeat(np.arange(len(files)), sizes), [n for n, _ in files]),
             "offset": joined(parts, "offset"),
-            "step": joined(parts, "step"),
+            "step": step,
             "tokens": joined(parts, "tokens"),
             "compute_pflop_s_days": joined(parts, "compute"),
             "metric": _labels(metric, list(columns.metrics)),

@@ -60,9 +60,9 @@ def read(
         compute in PFLOP/s-days, samples are consumed sequences.
     metrics: metric name to logged column; None: the train loss as `loss` and, where there is one,
         the evaluation loss as `eval_loss`.
-    tokens_per_step, sequence_length: tokens are those of the log; else
+    tokens_per_step, sequence_length: tokens are those of the log, at that step; else
         samples x sequence_length, else step x tokens_per_step, else NaN. The column `tokens_from`
-        says which.
+        says which. Some logs print the two numbers themselves.
     step_base: the number that the log gives its first update; the table's steps count from 1.
     max_bad_fraction: the largest fraction of unreadable records that is accepted.
 
@@ -96,8 +96,8 @@ def read(
     aggregations: list[str] = []
     while read_files:
         path, source = read_files.pop(0)
-        by_name[path.as_posix()] = longtable.long_rows(source, columns, units, aggregations)
-    order = longtable.ordered(by_name, notes)
+        by_name[path.as_posix()] = longtable.long_rows(source, columns, units, aggregations, notes)
+    order = longtable.ordered(by_name, kind.cumulative, notes)
     ordered = [(name, by_name.pop(name)) for name in order]
     table = longtable.assembled(ordered, columns, aggregations, notes)
     table.insert(0, "run", pd.Categorical.from_codes(np.zeros(len(table), np.int8), [run]))

@@ -37,17 +37,25 @@ class Bad:
 
 @dataclass(frozen=True)
 class Source:
-    """One file as read; `columns`: the names it logs that were left out of the blocks."""
+    """One file as read.
+
+    columns: names that it logs, those that were left out of the blocks too.
+    constants: what the log says once of the whole run: `sequence_length`, `tokens_per_step`.
+    """
 
     blocks: tuple[Block, ...]
     quarantine: tuple[Bad, ...] = ()
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    constants: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Which logged names a format uses, the first match wins; `step_base` is its first step."""
+    """Which logged names a format uses, the first match wins; `step_base` is its first step.
+
+    A name with `*` in it stands for the one logged name that it matches.
+    """
 
     step: tuple[str, ...] = ("step",)
     tokens: tuple[str, ...] = ("tokens",)
@@ -67,6 +75,8 @@ class Format:
     read: takes the decompressed file, seekable, opened for reading bytes.
     read_columns: the same, for the given names only: what keeps a wide log small in memory.
     generic: yields to any other format that recognises the file, as CSV does to Lightning's.
+    cumulative: each file repeats the history from the first step on; what two files have in common
+        is read once.
     """
 
     name: str
@@ -75,3 +85,4 @@ class Format:
     preset: Preset = Preset()
     read_columns: Callable[[BinaryIO, frozenset[str]], Source] | None = None
     generic: bool = False
+    cumulative: bool = False

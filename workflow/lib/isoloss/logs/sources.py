@@ -118,7 +118,8 @@ def formats(paths: Paths, name: str) -> tuple[Format, list[Path], list[str]]:
         else:
             format = recognise(path)
         if format is None:
-            notes.append(f"{path.as_posix()} is no log and was left out")
+            what = "no log" if wanted is None else f"not of the format {wanted.name}"
+            notes.append(f"{path.as_posix()} is {what} and was left out")
         else:
             by_format.setdefault(format.name, []).append(path)
     if not by_format:
