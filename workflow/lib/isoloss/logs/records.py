@@ -6,6 +6,8 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+Open = Callable[[], BinaryIO]
+
 
 class LogError(ValueError):
     """A log that cannot be read as asked; the message names file, place, value and mend."""
@@ -77,6 +79,11 @@ class Format:
     generic: yields to any other format that recognises the file, as CSV does to Lightning's.
     cumulative: each file repeats the history from the first step on; what two files have in common
         is read once.
+    read_all: for formats in which a path names a column, or one store holds several runs. Takes
+        every file below one `log:` entry (path relative to it, with `/` -> how to open it,
+        decompressed) and the name or id of the run that is meant (None: the only one). Gives the
+        sources of that run, each under the name that its rows are listed by; files that are not
+        of the run are left out. Absent: every file is read by itself, with `read`.
     """
 
     name: str
@@ -86,3 +93,4 @@ class Format:
     read_columns: Callable[[BinaryIO, frozenset[str]], Source] | None = None
     generic: bool = False
     cumulative: bool = False
+    read_all: Callable[[Mapping[str, Open], str | None], dict[str, Source]] | None = None
