@@ -111,7 +111,7 @@ class _Reader:
                 continue
             table = table[np.argsort(table[:, 0], kind="stable")]
             digits = self.digits.get(tag)
-            blocks.append((table[0, 0], metric_block(tag, *table.T, digits=digits)))
+            blocks.append((table[0, 0], metric_block(tag, table, digits)))
         if self.others:
             counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self.others.items()))
             notes.append(f"values that are not scalars were passed over: {counts}")
