@@ -152,9 +152,7 @@ def _metrics(database: sqlite3.Connection, run: str) -> Source:
     metrics: dict[str, Rows] = {}
     columns = "rowid, key, step, timestamp, value, is_nan"
     query = f"SELECT {columns} FROM metrics WHERE run_uuid = ? ORDER BY rowid"
-    for rowid, key, step, time, value, is_nan in database.execute(
-        f"{query} ORDER BY rowid", (run,)
-    ):
+    for rowid, key, step, time, value, is_nan in database.execute(query, (run,)):
         number = nan if is_nan or value is None else value
         if not all(isinstance(field, (int, float)) for field in (step, time, number)):
             shown = f"{key!r}: step {step!r}, timestamp {time!r}, value {value!r}"
