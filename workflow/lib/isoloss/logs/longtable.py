@@ -69,7 +69,7 @@ def long_rows(
             parts.append(part)
     rows = {name: joined(parts, name) for name in _NAMES}
     if len(source.blocks) > 1:
-        order = np.lexsort((rows["metric"], rows["offset"]))
+        order = _order(source, rows)
         rows = {name: column[order] for name, column in rows.items()}
     rows["step"] = _carried(rows["step"]) + (1 - units.step_base)
     rows["tokens"], rows["tokens_from"] = _tokens(rows, source, columns, units, notes)
@@ -77,6 +77,15 @@ def long_rows(
     huge = np.abs(value) >= _LARGEST
     value[huge] = np.copysign(np.inf, value[huge])
     return rows
+
+
+def _order(source: Source, rows: Rows) -> npt.NDArray[np.int64]:
+    """The rows of several blocks by offset; by wall time if each block counts offsets by itself."""
+    keys = [rows["metric"], rows["offset"]]
+    offsets = np.concatenate([block.table["offset"].to_numpy() for block in source.blocks])
+    if len(np.unique(offsets)) < len(offsets) and not np.isnan(rows["wall_time"]).any():
+        keys.append(rows["wall_time"])
+    return np.lexsort(keys)
 
 
 def _floats(batch: pa.RecordBatch, name: str | None) -> Floats | None:
@@ -158,7 +167,7 @@ def _tokens(
             rates = np.unique(values[at > 0] * factor / at[at > 0])
             if each is None and len(at) > 1 and len(rates) == 1 and (origin == 0).any():
                 each = float(rates[0])
-                notes.append(f"tokens between those logged: {each:,g} a step, as all of those show")
+                notes.append(f"tokens where none are logged: {each:,g} a step, as everywhere else")
     fill(3, step, each)
     return tokens, origin
 

@@ -7,7 +7,6 @@ import lzma
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -89,30 +88,32 @@ def _chunks(stream: BinaryIO, limit: float, notes: list[str]) -> Iterator[bytes]
         yield chunk
 
 
-@contextmanager
-def opened(path: Path, notes: list[str] | None = None) -> Iterator[BinaryIO]:
+def opened(path: Path, notes: list[str] | None = None) -> BinaryIO:
     """The content of a file, seekable: gzip, bzip2, xz and zstd undone, UTF-16 as UTF-8.
 
     Compression is told by the first bytes, not by the name. What is decompressed goes to an
     unnamed temporary file, so that memory stays bounded; above 256 MiB and a hundred times the
     compressed size reading stops with a LogError. `notes` takes what a reader should know.
     """
-    notes = [] if notes is None else notes
     expanded = _expanded(path)
     limit = max(_MAX_RATIO * path.stat().st_size, _ALWAYS_ALLOWED) if expanded else float("inf")
-    with expanded or open(path, "rb") as stream:
-        chunks = _chunks(stream, limit, notes)
+    stream = expanded or open(path, "rb")  # noqa: SIM115
+    chunks = _chunks(stream, limit, [] if notes is None else notes)
+    try:
         first = next(chunks, b"")
         encoding = _utf16(first[:HEAD])
         if not expanded and not encoding:
             stream.seek(0)
-            yield stream
-            return
-        with tempfile.TemporaryFile() as plain:
-            for chunk in _recoded(first, chunks, encoding):
-                plain.write(chunk)
-            plain.seek(0)
-            yield cast(BinaryIO, plain)
+            return stream
+        plain = tempfile.TemporaryFile()  # noqa: SIM115
+        for chunk in _recoded(first, chunks, encoding):
+            plain.write(chunk)
+    except BaseException:
+        stream.close()
+        raise
+    stream.close()
+    plain.seek(0)
+    return cast(BinaryIO, plain)
 
 
 def _recoded(first: bytes, rest: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:

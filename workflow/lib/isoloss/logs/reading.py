@@ -33,7 +33,7 @@ class Log:
 
 def detect(path: sources.Paths) -> str:
     """The name of the format of a log, told by its content; LogError if none or several match."""
-    return sources.formats(path, "auto")[0].name
+    return sources.chosen(path, "auto", [])[0].name
 
 
 def read(
@@ -75,28 +75,32 @@ def read(
     """
     if not 0 <= max_bad_fraction <= 1:
         raise ValueError(f"max_bad_fraction is {max_bad_fraction}, expected 0 to 1")
-    kind, files, notes = sources.formats(paths, format)
+    notes: list[str] = []
+    kind, entries = sources.chosen(paths, format, notes)
     wanted = Wanted(step, tokens, samples, compute, wall_time, metrics)
     if step_base is None:
         step_base = kind.preset.step_base
-    read_files = [(path, _source(path, kind, wanted.names(kind.preset), notes)) for path in files]
-    names = {name for _, source in read_files for name in _names(source)}
+    keep = wanted.names(kind.preset)
+    by_source = {
+        name: source
+        for entry in entries
+        for name, source in _sources(entry, kind, keep, run, notes).items()
+    }
+    names = {name for source in by_source.values() for name in _names(source)}
     try:
         columns = wanted.resolve(kind.preset, names)
-    except LogError:
-        known = {name for _, source in read_files for name in source.columns}
-        try:
-            wanted.resolve(kind.preset, names | known)
-        except LogError as fuller:
-            error = fuller
-        raise LogError(f"{_text(files)}: {error}") from None
-    quarantine = _quarantine(read_files, max_bad_fraction)
+    except LogError as error:
+        known = {name for source in by_source.values() for name in source.columns}
+        raise _absent(wanted, kind, names | known, sources.text(paths), error) from None
+    quarantine = _quarantine(by_source, max_bad_fraction)
     units = longtable.Units(step_base, sequence_length, tokens_per_step)
     by_name: dict[str, longtable.Rows] = {}
     aggregations: list[str] = []
-    while read_files:
-        path, source = read_files.pop(0)
-        by_name[path.as_posix()] = longtable.long_rows(source, columns, units, aggregations, notes)
+    for name in list(by_source):
+        # Taken out, so that its memory is free again.
+        source = by_source.pop(name)
+        by_name[name] = longtable.long_rows(source, columns, units, aggregations, notes)
+        del source
     order = longtable.ordered(by_name, kind.cumulative, notes)
     ordered = [(name, by_name.pop(name)) for name in order]
     table = longtable.assembled(ordered, columns, aggregations, notes)
@@ -104,9 +108,32 @@ def read(
     return Log(table, quarantine, kind.name, tuple(notes))
 
 
-def _source(path: Path, kind: Format, keep: frozenset[str], notes: list[str]) -> Source:
+def _sources(
+    entry: sources.Entry, kind: Format, keep: frozenset[str], run: str, notes: list[str]
+) -> dict[str, Source]:
+    """The files of an entry as read, by the name that their rows are listed by."""
+    if kind.read_all is None:
+        return {file.as_posix(): _one(file, kind, keep, notes) for file in entry.files}
+    files = entry.openers()
     try:
-        own: list[str] = []
+        try:
+            found = kind.read_all(files, None)
+        except LogError:
+            # Several runs: the one of this name. A single one may have any name.
+            if not run:
+                raise
+            found = kind.read_all(files, run)
+    except LogError as error:
+        raise LogError(f"{entry.path.as_posix()}: {error}") from error
+    home = entry.path if entry.is_folder else entry.path.parent
+    by_name = {(home / name).as_posix(): source for name, source in found.items()}
+    notes += [f"{name}: {note}" for name, source in by_name.items() for note in source.notes]
+    return by_name
+
+
+def _one(path: Path, kind: Format, keep: frozenset[str], notes: list[str]) -> Source:
+    own: list[str] = []
+    try:
         with opening.opened(path, own) as file:
             source = kind.read_columns(file, keep) if kind.read_columns else kind.read(file)
     except LogError as error:
@@ -125,13 +152,22 @@ def _names(source: Source) -> set[str]:
     }
 
 
-def _quarantine(read_files: list[tuple[Path, Source]], largest: float) -> pd.DataFrame:
+def _absent(wanted: Wanted, kind: Format, names: set[str], where: str, error: LogError) -> LogError:
+    """The error of a column that is not there, with all the names that the log has."""
+    try:
+        wanted.resolve(kind.preset, names)
+    except LogError as fuller:
+        error = fuller
+    return LogError(f"{where}: {error}")
+
+
+def _quarantine(by_source: Mapping[str, Source], largest: float) -> pd.DataFrame:
     rows = [
-        (path.as_posix(), bad.offset, bad.reason, bad.head.decode("utf-8", "backslashreplace"))
-        for path, source in read_files
+        (name, bad.offset, bad.reason, bad.head.decode("utf-8", "backslashreplace"))
+        for name, source in by_source.items()
         for bad in source.quarantine
     ]
-    good = sum(len(block.table) for _, source in read_files for block in source.blocks)
+    good = sum(len(block.table) for source in by_source.values() for block in source.blocks)
     if rows and len(rows) > largest * (good + len(rows)):
         where, offset, reason, head = rows[0]
         raise LogError(
@@ -140,8 +176,3 @@ def _quarantine(read_files: list[tuple[Path, Source]], largest: float) -> pd.Dat
             f"{reason}: {head[:60]!r}"
         )
     return pd.DataFrame(rows, columns=["source", "offset", "reason", "head"])
-
-
-def _text(files: list[Path]) -> str:
-    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    return files[0].as_posix() + more

@@ -75,22 +75,22 @@ class Format:
 
     sniff: takes the first 64 KiB (decompressed) and says whether they are of this format.
     read: takes the decompressed file, seekable, opened for reading bytes.
-    read_columns: the same, for the given names only: what keeps a wide log small in memory.
-    generic: yields to any other format that recognises the file, as CSV does to Lightning's.
-    cumulative: each file repeats the history from the first step on; what two files have in common
-        is read once.
     read_all: for formats in which a path names a column, or one store holds several runs. Takes
         every file below one `log:` entry (path relative to it, with `/` -> how to open it,
         decompressed) and the name or id of the run that is meant (None: the only one). Gives the
         sources of that run, each under the name that its rows are listed by; files that are not
         of the run are left out. Absent: every file is read by itself, with `read`.
+    read_columns: the same, for the given names only: what keeps a wide log small in memory.
+    generic: yields to any other format that recognises the file, as CSV does to Lightning's.
+    cumulative: each file repeats the history from the first step on; what two files have in common
+        is read once.
     """
 
     name: str
     sniff: Callable[[bytes], bool]
     read: Callable[[BinaryIO], Source]
     preset: Preset = Preset()
+    read_all: Callable[[Mapping[str, Open], str | None], dict[str, Source]] | None = None
     read_columns: Callable[[BinaryIO, frozenset[str]], Source] | None = None
     generic: bool = False
     cumulative: bool = False
-    read_all: Callable[[Mapping[str, Open], str | None], dict[str, Source]] | None = None

@@ -10,10 +10,13 @@ from isoloss.logs import (
     litgpt,
     llmc,
     megatron,
+    mlflow,
     nanogpt,
     olmo,
     parquet,
+    tensorboard,
     torchtitan,
+    wandb,
     wandb_chart,
 )
 
@@ -27,10 +30,13 @@ FORMATS = (
     *litgpt.FORMATS,
     *llmc.FORMATS,
     *megatron.FORMATS,
+    *mlflow.FORMATS,
     *nanogpt.FORMATS,
     *olmo.FORMATS,
     *parquet.FORMATS,
+    *tensorboard.FORMATS,
     *torchtitan.FORMATS,
+    *wandb.FORMATS,
     *wandb_chart.FORMATS,
 )
 BY_NAME = {format.name: format for format in FORMATS}

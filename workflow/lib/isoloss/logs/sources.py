@@ -2,40 +2,63 @@
 
 import glob
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
 from isoloss.logs import opening
-from isoloss.logs.records import Format, LogError
+from isoloss.logs.records import Format, LogError, Open
 from isoloss.logs.registry import BY_NAME, FORMATS
 
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
-def expand(paths: Paths) -> tuple[list[Path], list[Path]]:
-    """Files that are named, and files found in the folders that are named; globs are resolved.
+@dataclass(frozen=True)
+class Entry:
+    """One path of a `log:`: a file, or a folder with the files below it."""
+
+    path: Path
+    files: tuple[Path, ...]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether files were looked for, so that some of them may be no logs."""
+        return self.files != (self.path,)
+
+    def openers(self) -> dict[str, Open]:
+        """How to open each file, by its path below the folder."""
+        home = self.path if self.is_folder else self.path.parent
+        return {
+            file.relative_to(home).as_posix(): partial(opening.opened, file) for file in self.files
+        }
+
+
+def entries(paths: Paths) -> list[Entry]:
+    """Files and folders that are named, globs resolved, each once.
 
     A symbolic link inside a folder, or matched by a glob, must not lead out of that folder.
     Hidden files and folders are left out.
     """
-    named: dict[Path, None] = {}
     found: dict[Path, None] = {}
     for given in [paths] if isinstance(paths, (str, PathLike)) else paths:
         path = Path(given)
-        if path.is_dir():
-            found.update(dict.fromkeys(_walk(path)))
-        elif path.exists():
-            named[path] = None
-        elif matches := sorted(glob.glob(str(path), recursive=True)):
-            for match in map(Path, matches):
-                _inside(match, Path(glob.escape(str(path)) and _root(path)))
-                if match.is_dir():
-                    found.update(dict.fromkeys(_walk(match)))
-                else:
-                    named[match] = None
-        else:
+        if path.exists():
+            found[path] = None
+            continue
+        matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+        if not matches:
             raise LogError(f"{path.as_posix()}: no such file, folder or match of a pattern")
-    return list(named), [path for path in found if path not in named]
+        for match in matches:
+            _inside(match, _root(path))
+            found[match] = None
+    # A pattern like `runs/**` matches folders and what is in them.
+    files = {path for path in found if not path.is_dir()}
+    return [
+        Entry(path, tuple(f for f in _walk(path) if f not in files) if path.is_dir() else (path,))
+        for path in found
+        if not path.is_dir() or not any(parent in found for parent in path.parents)
+    ]
 
 
 def _root(pattern: Path) -> Path:
@@ -79,10 +102,7 @@ def recognise(path: Path) -> Format | None:
 
     None if no format recognises it.
     """
-    try:
-        head = opening.head(path)
-    except LogError as error:
-        raise LogError(f"{path.as_posix()}: {error}") from error
+    head = _head(path)
     hits = [format for format in FORMATS if format.sniff(head)]
     hits = [format for format in hits if not format.generic] or hits
     if len(hits) > 1:
@@ -91,47 +111,64 @@ def recognise(path: Path) -> Format | None:
     return hits[0] if hits else None
 
 
-def unknown(path: Path) -> LogError:
+def _head(path: Path) -> bytes:
+    try:
+        return opening.head(path)
+    except (LogError, OSError) as error:
+        raise LogError(f"{path.as_posix()}: {error}") from error
+
+
+def _unknown(path: Path) -> LogError:
     """What to say of a file that no format recognises."""
     if path.stat().st_size == 0:
         return LogError(f"{path.as_posix()}: the file is empty")
     return LogError(
         f"{path.as_posix()}: no log format recognises it; it starts with "
-        f"{opening.head(path)[:60]!r}; name its `format:`, one of {', '.join(sorted(BY_NAME))}"
+        f"{_head(path)[:60]!r}; name its `format:`, one of {', '.join(sorted(BY_NAME))}"
     )
 
 
-def formats(paths: Paths, name: str) -> tuple[Format, list[Path], list[str]]:
-    """The one format of a log, its files, and notes on files that were left out."""
-    named, found = expand(paths)
+def chosen(paths: Paths, name: str, notes: list[str]) -> tuple[Format, list[Entry]]:
+    """The one format of a log, and the entries with the files of that format.
+
+    An entry of a format that reads all files at once keeps them all. `notes` takes what files in
+    folders were left out.
+    """
     wanted = None if name == "auto" else of_name(name)
-    notes: list[str] = []
-    by_format: dict[str, list[Path]] = {}
-    for path in named:
-        format = wanted or recognise(path)
-        if format is None:
-            raise unknown(path)
-        by_format.setdefault(format.name, []).append(path)
-    for path in found:
-        if wanted is not None:
-            format = wanted if wanted.sniff(opening.head(path)) else None
-        else:
-            format = recognise(path)
-        if format is None:
-            what = "no log" if wanted is None else f"not of the format {wanted.name}"
-            notes.append(f"{path.as_posix()} is {what} and was left out")
-        else:
-            by_format.setdefault(format.name, []).append(path)
-    if not by_format:
-        raise LogError(f"{_text(paths)}: no log found")
-    if len(by_format) > 1:
-        kinds = "; ".join(f"{kind}: {files[0].as_posix()}" for kind, files in by_format.items())
-        raise LogError(f"{_text(paths)}: logs of several formats ({kinds}); name one as `format:`")
-    ((kind, files),) = by_format.items()
-    return BY_NAME[kind], files, notes
+    kinds: dict[str, list[Path]] = {}
+    left_out: list[Path] = []
+    all_entries = entries(paths)
+    for entry in all_entries:
+        for file in entry.files:
+            format = recognise(file) if wanted is None else wanted
+            if wanted is not None and entry.is_folder and not wanted.sniff(_head(file)):
+                format = None
+            if format is not None:
+                kinds.setdefault(format.name, []).append(file)
+            elif entry.is_folder:
+                left_out.append(file)
+            else:
+                raise _unknown(file)
+    if not kinds:
+        raise LogError(f"{text(paths)}: no log of {'any' if wanted is None else name} format found")
+    if len(kinds) > 1:
+        which = "; ".join(f"{kind}: {files[0].as_posix()}" for kind, files in kinds.items())
+        raise LogError(f"{text(paths)}: logs of several formats ({which}); name one as `format:`")
+    ((kind, files),) = kinds.items()
+    format = BY_NAME[kind]
+    if format.read_all is not None:
+        return format, all_entries
+    what = "no log" if wanted is None else f"not of the format {name}"
+    notes += [f"{file.as_posix()} is {what} and was left out" for file in left_out]
+    kept = set(files)
+    return format, [
+        replace(entry, files=tuple(file for file in entry.files if file in kept))
+        for entry in all_entries
+    ]
 
 
-def _text(paths: Paths) -> str:
+def text(paths: Paths) -> str:
+    """Paths as a message names them."""
     if isinstance(paths, (str, PathLike)):
         return Path(paths).as_posix()
     return ", ".join(Path(path).as_posix() for path in paths)
