@@ -1,34 +1,41 @@
-"""Fits of a law L(C) to the final points of an arm, with standard errors."""
+"""Fits of a law L(C) to the final points of an arm, with standard errors and a status."""
 
-from dataclasses import dataclass
-from difflib import get_close_matches
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-from isoloss.laws import Floats, Values
+from isoloss.broken import broken_problem
+from isoloss.covariance import aicc, covariance, linearise, status
+from isoloss.estimators import Floats
+from isoloss.inputs import Values, one_of, positive, weighted
+from isoloss.laws import LAWS, Law
+from isoloss.newton import PowerSum
+from isoloss.problem import FitError, FitStatus, Problem, solve
+from isoloss.starts import power_sum_starts
 
-
-class FitError(ValueError):
-    """An estimate that does not exist for these points; the message says what it needs."""
-
-
-class FitStatus(StrEnum):
-    """What a fit says of itself."""
-
-    CONVERGED = "converged"
-    AT_BOUND = "at_bound"
-    NOT_IDENTIFIABLE = "not_identifiable"
-    MAX_ITERATIONS = "max_iterations"
+__all__ = ["FitError", "FitResult", "FitStatus", "fit", "fit_table", "problem", "require"]
+NAN = float("nan")
+KEYS = ["arm", "metric", "convention"]
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """One fitted law L = coefficient C^-exponent + floor (C in PFLOP/s-days, L in nats).
+    """One fitted law, e.g. L = coefficient C^-exponent + floor (C in PFLOP/s-days, L in nats).
 
-    Standard errors use n - p degrees of freedom. The covariances are those of
+    What a law has not, or a method cannot give, is NaN. Standard errors are those of least squares
+    with n - p degrees of freedom, s^2 (J'WJ)^-1, p counting the parameters not at a bound; or, with
+    clusters, of the jackknife by cluster. The Huber methods have none of their own: their Hessian
+    rests on the few points within delta; resample them. The covariances are those of
     (log coefficient, exponent, floor); the standard error of log coefficient is
-    coefficient_se / coefficient. What a law has not (the floor of `power`) is NaN.
+    coefficient_se / coefficient.
+
+    condition_number: of the Jacobian of the residuals, its columns scaled to length 1.
+    aicc: Akaike's criterion for small samples, on residuals of the method's scale (log loss or
+        loss), hence to be compared within a method; NaN where n < p + 3, and for Huber methods.
+    holdout_log_error: log(loss / law) at the largest compute, the law fitted without it.
     """
 
     law: str
@@ -42,75 +49,164 @@ class FitResult:
     covariance_log_coefficient_exponent: float
     covariance_log_coefficient_floor: float
     covariance_exponent_floor: float
+    exponent_after: float
+    break_compute_pflop_s_days: float
+    sharpness: float
     n_points: int
+    n_clusters: int
+    degrees_of_freedom: int
     rms_log_residual: float
+    objective: float
+    condition_number: float
+    aicc: float
+    holdout_log_error: float
     status: FitStatus
 
 
-def checked(compute: Values, loss: Values) -> tuple[Floats, Floats]:
-    """Return both as float arrays of one length; a value that has no logarithm is an error."""
-    arrays = np.asarray(compute, dtype=np.float64), np.asarray(loss, dtype=np.float64)
-    for name, array in zip(("compute", "loss"), arrays, strict=True):
-        if array.ndim != 1:
-            raise ValueError(f"{name} has shape {array.shape}; expected one value a run")
-        bad = np.flatnonzero(~(np.isfinite(array) & (array > 0)))
-        if bad.size:
-            raise ValueError(
-                f"{name}[{bad[0]}] is {array[bad[0]]:g}; expected a finite number above 0 "
-                f"({bad.size} of {array.size} values are not)"
-            )
-    if arrays[0].size != arrays[1].size:
-        raise ValueError(f"{arrays[0].size} computes for {arrays[1].size} losses; expected pairs")
-    return arrays
-
-
-def fit(
-    compute: Values, loss: Values, law: str = "power", method: str = "least_squares_log"
-) -> FitResult:
-    """Fit a law to points (compute, loss), one a run, by least squares on log loss.
-
-    For `power` this is the straight line log L = log a - b log C, in closed form; the covariance
-    of (log a, b) is s^2 (X'X)^-1 with s^2 = sum of squared residuals / (n - 2).
-    Raises FitError with fewer than 3 distinct computes: no residual would be left.
-    """
-    for kind, name, known in (("law", law, _LAWS), ("method", method, _METHODS)):
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"no {kind} {name!r}; expected one of {', '.join(known)}{hint}")
-    c, y = checked(compute, loss)
-    distinct = np.unique(c).size
-    if distinct < 3:
+def require(law: str, sizes: int) -> None:
+    """Raise FitError unless so many distinct computes leave a residual to judge the law by."""
+    needs = len(LAWS[one_of("law", law, LAWS)].parameters) + 1
+    if sizes < needs:
         raise FitError(
-            f"law 'power' has 2 parameters and needs 3 or more distinct computes; got {distinct}"
+            f"law {law!r} has {needs - 1} parameters and needs {needs} or more distinct "
+            f"computes; got {sizes}"
         )
-    x, log_loss = np.log(c), np.log(y)
-    n, mean = x.size, x.mean()
-    centred = x - mean
-    sxx = float(np.sum(centred * centred))
-    exponent = -float(np.sum(centred * log_loss)) / sxx
-    log_coefficient = float(log_loss.mean() + exponent * mean)
-    residual = log_loss - (log_coefficient - exponent * x)
-    s2 = float(np.sum(residual * residual)) / (n - 2)
-    coefficient = float(np.exp(log_coefficient))
-    nan = float("nan")
-    return FitResult(
-        law=law,
-        method=method,
-        coefficient=coefficient,
-        exponent=exponent,
-        floor=nan,
-        coefficient_se=coefficient * float(np.sqrt(s2 * (1 / n + mean * mean / sxx))),
-        exponent_se=float(np.sqrt(s2 / sxx)),
-        floor_se=nan,
-        covariance_log_coefficient_exponent=float(s2 * mean / sxx),
-        covariance_log_coefficient_floor=nan,
-        covariance_exponent_floor=nan,
-        n_points=n,
-        rms_log_residual=float(np.sqrt(np.mean(residual * residual))),
-        status=FitStatus.CONVERGED,
+
+
+def problem(
+    compute: Values,
+    loss: Values,
+    law: str = "power",
+    method: str = "least_squares_log",
+    loss_se: Values | None = None,
+) -> Problem:
+    """State the fit of a law to points as a problem, to be solved or resampled."""
+    c, y = positive(compute=compute, loss=loss)
+    require(law, np.unique(c).size)
+    estimator, weights = weighted(y, loss_se, method)
+    if law == "broken":
+        return broken_problem(c, y, weights, estimator)
+    x, floor = np.log(c), law == "power_floor"
+    terms, floors = np.zeros((1, x.size, 2 + floor)), np.zeros((x.size, 2 + floor))
+    terms[0, :, 0], terms[0, :, 1] = 1.0, -x
+    floors[:, 2:] = 1.0
+    return Problem(
+        names=LAWS[law].parameters,
+        model=PowerSum(terms, floors),
+        loss=y,
+        weights=weights,
+        estimator=estimator,
+        lower=np.array([-np.inf, -np.inf, 0.0])[: 2 + floor],
+        upper=np.full(2 + floor, np.inf),
+        starts=power_sum_starts(x[None, :], y, weights, estimator, floor=floor),
     )
 
 
-_LAWS = ("power",)
-_METHODS = ("least_squares_log",)
+def natural(law: Law, phi: Floats) -> Floats:
+    """Parameters of a law from phi, which has logarithms where the law says so; shape (..., P)."""
+    logs = np.array([name in law.logarithmic for name in law.parameters])
+    return np.where(logs, np.exp(np.where(logs, phi, 0.0)), phi)
+
+
+def fit(
+    compute: Values,
+    loss: Values,
+    law: str = "power",
+    method: str = "least_squares_log",
+    *,
+    loss_se: Values | None = None,
+    cluster: npt.ArrayLike | None = None,
+) -> FitResult:
+    """Fit a law to points (compute, loss), one a run.
+
+    law: a key of `LAWS`. method: a key of `ESTIMATORS`. loss_se: weights the points by their
+    precision (only its ratios matter). cluster: a label a point, where several points share a run
+    and its errors; standard errors are then those of the jackknife by cluster.
+    Raises FitError where no residual would be left: fewer than p + 1 distinct computes (clusters).
+    """
+    stated = problem(compute, loss, law, method, loss_se)
+    c, y = positive(compute=compute, loss=loss)
+    labels = np.arange(c.size) if cluster is None else np.unique(cluster, return_inverse=True)[1]
+    if labels.size != c.size:
+        raise ValueError(f"{labels.size} cluster labels for {c.size} points; expected one each")
+    clusters = int(labels.max()) + 1
+    require(law, clusters)
+    minimum, definition = solve(stated), LAWS[law]
+    phi = minimum.phi[0]
+    near = linearise(stated, phi)
+    spread = covariance(stated, near, labels if clusters < c.size else None)
+    names = definition.parameters
+    value = dict(zip(names, natural(definition, phi).tolist(), strict=True))
+    se = dict(zip(names, np.sqrt(np.diag(spread)).tolist(), strict=True))
+    se["coefficient"] *= value["coefficient"]
+
+    def shared(i: str, j: str) -> float:
+        return float(spread[names.index(i), names.index(j)]) if j in names else NAN
+
+    log_residual = np.log(y / definition.value(c, *value.values()))
+    return FitResult(
+        law=law,
+        method=method,
+        coefficient=value["coefficient"],
+        exponent=value["exponent"],
+        floor=value.get("floor", NAN),
+        coefficient_se=se["coefficient"],
+        exponent_se=se["exponent"],
+        floor_se=se.get("floor", NAN),
+        covariance_log_coefficient_exponent=shared("coefficient", "exponent"),
+        covariance_log_coefficient_floor=shared("coefficient", "floor"),
+        covariance_exponent_floor=shared("exponent", "floor"),
+        exponent_after=value.get("exponent_after", NAN),
+        break_compute_pflop_s_days=value.get("break_compute", NAN),
+        sharpness=value.get("sharpness", NAN),
+        n_points=c.size,
+        n_clusters=clusters,
+        degrees_of_freedom=clusters - (int(near.free.sum()) if clusters == c.size else 1),
+        rms_log_residual=float(np.sqrt(np.mean(log_residual**2))),
+        objective=float(minimum.objective[0]),
+        condition_number=near.condition,
+        aicc=aicc(stated, near),
+        holdout_log_error=_holdout(c, y, law, method, loss_se),
+        status=status(minimum, near),
+    )
+
+
+def _holdout(compute: Floats, loss: Floats, law: str, method: str, loss_se: Values | None) -> float:
+    kept = compute < compute.max()
+    se = None if loss_se is None else np.asarray(loss_se, dtype=np.float64)[kept]
+    try:
+        phi = solve(problem(compute[kept], loss[kept], law, method, se)).phi[0]
+    except FitError:
+        return NAN
+    predicted = LAWS[law].value(compute[~kept], *natural(LAWS[law], phi))
+    return float(np.mean(np.log(loss[~kept] / predicted)))
+
+
+def groups_of(points: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """Yield the used points of each arm, metric and convention, sorted, with these keys."""
+    used = points[points["used"].astype(bool)] if "used" in points else points
+    for key, group in used.groupby(KEYS, sort=True):
+        by = dict(zip(KEYS, (str(k) for k in key), strict=True))
+        yield by, group.sort_values(["compute_pflop_s_days", "run"], kind="stable")
+
+
+def fit_table(points: pd.DataFrame, specs: list[tuple[str, str]]) -> pd.DataFrame:
+    """Fit every law and method of `specs` to every arm, metric and convention of a points table.
+
+    points: the columns of results/points; rows with `used` false are left out. Where a run has
+    several points, runs are the clusters. Returns one row a fit, sorted by arm, metric,
+    convention, law and method. An error names the group.
+    """
+    rows = []
+    for key, group in groups_of(points):
+        cluster = group["run"] if group["run"].duplicated().any() else None
+        for law, method in sorted(specs):
+            try:
+                result = fit(
+                    group["compute_pflop_s_days"], group["loss"], law, method, cluster=cluster
+                )
+            except ValueError as error:
+                name = ", ".join(f"{k} {v}" for k, v in key.items())
+                raise type(error)(f"{name}: {error}") from error
+            rows.append(key | asdict(result))
+    return pd.DataFrame(rows)

@@ -1,0 +1,146 @@
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from isoloss.bootstrap import resample, spread
+from isoloss.estimators import ESTIMATORS
+from isoloss.laws import power_floor
+from isoloss.problem import FitError, refit, solve
+from isoloss.surface import (
+    chinchilla,
+    chinchilla_gradient,
+    chinchilla_tokens,
+    fit_surface,
+    natural_surface,
+    optimal_allocation,
+    optimal_law,
+    surface_problem,
+)
+from numpy.testing import assert_allclose
+
+TRUTH = (1.8, 400.0, 0.34, 2000.0, 0.36)
+
+
+@pytest.fixture
+def plan():
+    """Sizes and tokens of 60 runs."""
+    random = np.random.default_rng(0)
+    return np.exp(random.uniform(18, 24, 60)), np.exp(random.uniform(21, 26, 60))
+
+
+@pytest.mark.parametrize("method", ESTIMATORS)
+def test_the_surface_is_recovered_without_noise_by_every_method(plan, method):
+    r = fit_surface(*plan, chinchilla(*plan, *TRUTH), method)
+    assert_allclose([r.floor, r.a, r.alpha, r.b, r.beta], TRUTH, rtol=1e-8)
+    assert r.status == "converged"
+
+
+def test_estimates_are_unbiased_over_a_thousand_draws_of_noise(plan):
+    truth = chinchilla(*plan, *TRUTH)
+    noise = np.random.default_rng(5).normal(0, 5e-4, (1000, truth.size))
+    for method in ("least_squares_log", "huber_log"):
+        stated = surface_problem(*plan, truth, method)
+        found = refit(stated, truth * np.exp(noise), stated.weights[None], solve(stated).phi[0])
+        error = natural_surface(found.phi) - TRUTH
+        assert found.converged.all()
+        assert (np.abs(error.mean(axis=0)) < 4 * error.std(axis=0) / math.sqrt(1000)).all()
+
+
+def test_standard_errors_match_the_scatter_of_repeated_experiments(plan):
+    truth = chinchilla(*plan, *TRUTH)
+    random = np.random.default_rng(6)
+    fits = [
+        fit_surface(*plan, truth * np.exp(random.normal(0, 2e-3, 60)), "least_squares_log")
+        for _ in range(60)
+    ]
+    for name in ("floor", "alpha", "beta", "optimal_exponent"):
+        scatter = np.std([getattr(f, name) for f in fits])
+        assert_allclose(np.mean([getattr(f, f"{name}_se") for f in fits]), scatter, rtol=0.25)
+
+
+def test_gradient_is_that_of_central_differences(plan):
+    def moved(j, by):
+        theta = list(TRUTH)
+        theta[j] = theta[j] * math.exp(by) if j in (1, 3) else theta[j] + by
+        return chinchilla(*plan, *theta)
+
+    for j in range(5):
+        slope = (moved(j, 1e-6) - moved(j, -1e-6)) / 2e-6
+        assert_allclose(chinchilla_gradient(*plan, *TRUTH)[:, j], slope, rtol=1e-5, atol=1e-8)
+
+
+def test_tokens_for_a_loss_invert_the_surface(plan):
+    loss = chinchilla(*plan, *TRUTH)
+    assert_allclose(chinchilla_tokens(loss, plan[0], *TRUTH), plan[1], rtol=1e-8)
+    assert np.isnan(chinchilla_tokens(1.8, 1e9, *TRUTH))
+
+
+def test_the_allocation_has_the_lowest_loss_of_its_compute():
+    for compute in (0.1, 10.0, 1000.0):
+        n, d = optimal_allocation(compute, *TRUTH[1:])
+        assert_allclose(6 * n * d, compute * 8.64e19, rtol=1e-12)
+        around = n * np.array([0.99, 1.0, 1.01])
+        loss = chinchilla(around, compute * 8.64e19 / (6 * around), *TRUTH)
+        assert loss[1] < min(loss[0], loss[2])
+
+
+def test_the_optimal_line_is_a_power_law_with_the_floor():
+    compute = np.geomspace(0.01, 1e4, 5)
+    best = chinchilla(*optimal_allocation(compute, *TRUTH[1:]), *TRUTH)
+    assert_allclose(power_floor(compute, *optimal_law(*TRUTH)), best, rtol=1e-12)
+
+
+def test_points_without_three_sizes_are_refused(plan):
+    with pytest.raises(FitError, match="got 60 points, 2 sizes and 60 token counts"):
+        fit_surface(np.where(plan[0] > 1e9, 2e9, 1e8), plan[1], chinchilla(*plan, *TRUTH))
+    with pytest.raises(ValueError, match="59 of loss"):
+        fit_surface(*plan, chinchilla(*plan, *TRUTH)[1:])
+
+
+@pytest.fixture(scope="module")
+def hoffmann():
+    """Points that Besiroglu et al. (2024) read off Figure 4 of Hoffmann et al. (2022).
+
+    Without the five highest losses. Read in place: the path in ISOLOSS_CHINCHILLA, or next to
+    the repository.
+    """
+    beside = Path(__file__).parents[3] / "shared/data/chinchilla/svg_extracted_data.csv"
+    path = Path(os.environ.get("ISOLOSS_CHINCHILLA", beside))
+    if not path.is_file():
+        pytest.skip(f"no {path}: set ISOLOSS_CHINCHILLA to svg_extracted_data.csv")
+    table = pd.read_csv(path).sort_values("loss").iloc[:-5]
+    n = table["Model Size"].to_numpy()
+    return n, table["Training FLOP"].to_numpy() / (6 * n), table["loss"].to_numpy()
+
+
+def test_huber_minimum_of_the_chinchilla_points(hoffmann):
+    r = fit_surface(*hoffmann)
+    assert r.n_points == 240
+    assert_allclose(r.objective, 0.0010182740178, rtol=1e-8)
+    assert_allclose(
+        [r.floor, r.a, r.b, r.alpha, r.beta],
+        [1.817218, 477.826, 2143.417, 0.347310, 0.367172],
+        rtol=2e-6,
+    )
+
+
+def test_likelihood_with_free_scale_gives_the_published_refit(hoffmann):
+    r = fit_surface(*hoffmann, method="huber_likelihood")
+    assert_allclose([r.a, r.b], [482.01, 2085.43], rtol=1e-5)
+    assert_allclose([r.alpha, r.beta], [0.3478, 0.3658], atol=6e-5)
+    assert r.status == "converged"
+
+
+def test_bootstrap_standard_errors_of_the_chinchilla_fit(hoffmann):
+    stated = surface_problem(*hoffmann)
+    draws = resample(stated, np.arange(240), "case", 4000, seed=2)
+    assert draws.converged.all()
+    # B has a long tail: its standard error itself varies by 3% with 4,000 draws.
+    assert_allclose(
+        np.sqrt(np.diag(spread(draws, natural_surface(draws.phi)))),
+        [0.0257, 124.5, 0.0154, 1293, 0.0206],
+        rtol=0.05,
+    )
