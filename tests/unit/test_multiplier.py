@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -6,14 +6,17 @@ import pytest
 from isoloss.fitting import fit
 from isoloss.multiplier import arm, loss_grid, multiplier, overlap
 from numpy.testing import assert_allclose
+from scipy import stats
 
 MODELS = ["653M", "878M", "1.1B", "1.4B", "1.7B"]
 
 
-def made(compute, loss, model=None, **changes):
+def made(compute, loss, model=None, run=None, law="power", method="least_squares_log"):
     points = pd.DataFrame({"compute_pflop_s_days": compute, "loss": loss})
     points["model"] = model if model is not None else [f"m{i}" for i in range(len(points))]
-    return arm(asdict(fit(compute, loss)) | changes, points)
+    if run is not None:
+        points["run"] = run
+    return arm(asdict(fit(compute, loss, law, method)), points)
 
 
 @pytest.fixture
@@ -85,11 +88,105 @@ def test_pairing_can_be_refused_and_is_narrower_where_residuals_agree(mla, kimi_
     assert welch["ci_high"] - welch["ci_low"] > 3 * (paired["ci_high"] - paired["ci_low"])
 
 
-def test_a_repeated_size_is_not_paired():
-    c = np.array([1.0, 1.0, 4.0, 16.0])
-    loss = np.array([2.3, 2.31, 2.2, 2.08])
-    repeated = made(c, loss, ["s", "s", "m", "l"])
-    assert multiplier(repeated, repeated, 2.2)["pairing"].item() == "welch"
+def test_repeated_sizes_are_left_out_together():
+    c = np.repeat([1.0, 4.0, 16.0, 64.0], 2) * np.tile([1.0, 1.1], 4)
+    noise = np.exp(np.random.default_rng(1).normal(0, 2e-3, (2, 8)))
+    models = list("ssmmllxx")
+    base, cand = made(c, 2.3 * c**-0.05 * noise[0], models), made(c, 2.2 * c**-0.05, models)
+    row = multiplier(base, cand, 2.1).iloc[0]
+    assert (row["interval"], row["pairing"]) == ("jackknife_t", "paired")
+    assert row["degrees_of_freedom"] == 3
+    refused = multiplier(base, cand, 2.1, interval="delta_t").iloc[0]
+    assert np.isnan(refused["ci_low"])
+    assert "points share their errors" in refused["reason"]
+
+
+def test_points_of_one_run_are_left_out_together_where_arms_are_not_paired():
+    c = np.repeat([1.0, 4.0, 16.0, 64.0], 2) * np.tile([1.0, 1.1], 4)
+    noise = np.exp(np.repeat(np.random.default_rng(1).normal(0, 2e-3, (2, 4)), 2, axis=1))
+    runs = list("aabbccdd")
+    arms = [
+        made(c, level * c**-0.05 * e, [f"{r}{level}" for r in runs], run=runs)
+        for level, e in zip((2.3, 2.2), noise, strict=True)
+    ]
+    row = multiplier(*arms, 2.1).iloc[0]
+    assert (row["interval"], row["pairing"]) == ("jackknife_t", "welch")
+    assert 3 <= row["degrees_of_freedom"] <= 6
+
+
+def test_jackknife_interval_is_that_of_refits_without_each_size(mla, kimi_linear):
+    row = multiplier(mla, kimi_linear, 2.1, interval="jackknife_t").iloc[0]
+
+    def without(i):
+        kept = np.arange(5) != i
+        fits = [fit(a.compute[kept], a.loss[kept]) for a in (mla, kimi_linear)]
+        return np.subtract(*(np.log(f.coefficient / 2.1) / f.exponent for f in fits))
+
+    left = np.array([without(i) for i in range(5)])
+    se = np.sqrt(0.8 * np.sum((left - np.log(row["multiplier"])) ** 2))
+    width = np.log(row["ci_high"] / row["ci_low"]) / 2
+    assert_allclose(width, stats.t.ppf(0.975, 4) * se, rtol=0.05)  # To first order in the shifts.
+
+
+def test_percentiles_are_those_of_the_multipliers_of_joint_draws(mla, kimi_linear):
+    random = np.random.default_rng(0)
+    arms = []
+    for a in (mla, kimi_linear):
+        draws = pd.DataFrame(
+            {
+                "coefficient": a.parameters[0] * np.exp(random.normal(0, 1e-3, 999)),
+                "exponent": a.parameters[1] * np.exp(random.normal(0, 1e-2, 999)),
+                "kind": "case",
+            }
+        )
+        points = pd.DataFrame({"compute_pflop_s_days": a.compute, "loss": a.loss, "model": a.model})
+        arms.append(arm(asdict(fit(a.compute, a.loss)), points, draws))
+    row = multiplier(*arms, 2.1, interval="percentile").iloc[0]
+    b, c = ((a.draws[:, 0] / 2.1) ** (1 / a.draws[:, 1]) for a in arms)
+    assert row["interval"] == "percentile_case"
+    assert_allclose([row["ci_low"], row["ci_high"]], np.quantile(b / c, [0.025, 0.975]), rtol=0.01)
+
+
+def test_huber_fits_without_draws_have_no_interval_and_say_so(mla, kimi_linear):
+    robust = replace(mla, method="huber_log")
+    row = multiplier(robust, kimi_linear, 2.1).iloc[0]
+    assert np.isnan(row["ci_low"])
+    assert row["reason"] == "no draws of both arms"
+    row = multiplier(robust, kimi_linear, 2.1, interval="delta_t").iloc[0]
+    assert row["reason"] == "a Huber fit has no interval but percentile"
+
+
+def test_draws_that_do_not_go_together_are_refused(mla, kimi_linear):
+    few, many = (
+        replace(a, draws=np.tile(a.parameters, (n, 1)), drawn="case")
+        for a, n in ((mla, 10), (kimi_linear, 20))
+    )
+    with pytest.raises(ValueError, match="10 by case, 20 by case"):
+        multiplier(few, many, 2.1, interval="percentile")
+
+
+def test_a_fit_on_loss_has_an_interval_like_that_on_log_loss(mla, kimi_linear):
+    plain = multiplier(mla, kimi_linear, 2.1).iloc[0]
+    on_loss = [
+        made(a.compute, a.loss, list(a.model), method="least_squares") for a in (mla, kimi_linear)
+    ]
+    row = multiplier(*on_loss, 2.1).iloc[0]
+    assert row["multiplier"] != plain["multiplier"]
+    assert_allclose([row["ci_low"], row["ci_high"]], [plain["ci_low"], plain["ci_high"]], rtol=3e-3)
+
+
+def test_a_law_with_a_floor_or_a_break_has_its_multiplier():
+    c = np.geomspace(0.5, 60, 9)
+    for law, loss in (
+        ("power_floor", 1.4 + c**-0.15),
+        ("broken", 2.3 * c**-0.03 * (1 + (c / 5) ** 2) ** -0.02),
+    ):
+        noise = np.exp(np.random.default_rng(2).normal(0, 1e-4, 9))
+        base, cand = made(c, loss, law=law), made(c / 1.3, loss * noise, law=law)
+        table = multiplier(base, cand, loss_grid(base, cand, 5))
+        assert_allclose(table["multiplier"], 1.3, rtol=5e-3)
+        assert (table["ci_low"] < table["ci_high"]).all()
+        assert (multiplier(base, base, 2.0)[["multiplier", "ci_low"]] == 1).all(axis=None)
 
 
 def test_a_higher_confidence_is_wider(mla, kimi_linear):
@@ -124,10 +221,7 @@ def test_a_rising_law_reaches_no_loss_and_says_so(mla):
 
 def test_a_loss_below_a_floor_is_not_reached_and_the_others_are():
     c = np.geomspace(1, 100, 6)
-    se = {"floor": 1.5, "floor_se": 0.01, "exponent": 0.2, "exponent_se": 0.01}
-    se |= {"coefficient": 1.0, "coefficient_se": 0.01, "law": "power_floor"}
-    se |= {"covariance_log_coefficient_floor": 0.0, "covariance_exponent_floor": 0.0}
-    base = made(c, 1.5 + c**-0.2, **se)
+    base = made(c, 1.5 + c**-0.2, law="power_floor")
     table = multiplier(base, base, [1.4, 2.0])
     assert np.isnan(table["multiplier"][0])
     assert table["reason"][0].count("its floor is 1.5") == 2

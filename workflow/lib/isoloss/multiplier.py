@@ -6,48 +6,59 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
-from isoloss.laws import LAWS, Floats, Law, Values
+from isoloss.estimators import ESTIMATORS, Floats
+from isoloss.intervals import Influence, Interval, delta, jackknife, none, percentile
+from isoloss.laws import LAWS, Law, Values
+
+INTERVALS = ("auto", "delta_t", "jackknife_t", "percentile")
 
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """A fitted law of one arm with the points it was fitted to.
+    """A fitted law of one arm with the points it was fitted to, one a row.
 
-    parameters: in the order of the law's own. covariance: of (log coefficient, exponent[, floor]).
-    compute (PFLOP/s-days), loss (nats) and model (the size key that pairs arms): one a point.
+    parameters: in the law's order. compute: PFLOP/s-days. loss: nats. model: the size key that
+    pairs arms. run: points of one run share their errors. weights: those of the fit.
+    draws: resampled parameters (R, P), joint with those of the other arm where arms are paired;
+    drawn: their kind.
     """
 
     law: Law
+    method: str
     parameters: tuple[float, ...]
-    covariance: Floats
     compute: Floats
     loss: Floats
     model: tuple[str, ...]
+    run: tuple[str, ...]
+    weights: Floats
+    draws: Floats | None = None
+    drawn: str = ""
 
 
-def arm(fit: Mapping[str, Any], points: pd.DataFrame) -> Arm:
-    """Build an arm from its row of the fit table and its rows (used ones) of the points table."""
+def arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | None = None) -> Arm:
+    """Build an arm from its row of the fit table and its used rows of the points table.
+
+    points: columns compute_pflop_s_days, loss, model and, where a run has several points, run;
+    `weight` where the fit was weighted. draws: the rows of the draws table for the same fit.
+    """
     law = LAWS[str(fit["law"])]
-    parameters = tuple(float(fit[name]) for name in law.parameters)
-    se = [float(fit["coefficient_se"]) / float(fit["coefficient"]), float(fit["exponent_se"])]
-    off = {(0, 1): "log_coefficient_exponent"}
-    if "floor" in law.parameters:
-        se.append(float(fit["floor_se"]))
-        off |= {(0, 2): "log_coefficient_floor", (1, 2): "exponent_floor"}
-    covariance = np.diag(np.square(se))
-    for (i, j), name in off.items():
-        covariance[i, j] = covariance[j, i] = float(fit[f"covariance_{name}"])
+    columns = {"break_compute": "break_compute_pflop_s_days"}
     if len(points) != int(fit["n_points"]):
         raise ValueError(f"a fit to {fit['n_points']} points came with {len(points)} points")
+    model = tuple(points["model"].astype(str))
+    n = len(points)
     return Arm(
-        law,
-        parameters,
-        covariance,
-        points["compute_pflop_s_days"].to_numpy(np.float64),
-        points["loss"].to_numpy(np.float64),
-        tuple(points["model"].astype(str)),
+        law=law,
+        method=str(fit["method"]),
+        parameters=tuple(float(fit[columns.get(name, name)]) for name in law.parameters),
+        compute=points["compute_pflop_s_days"].to_numpy(np.float64),
+        loss=points["loss"].to_numpy(np.float64),
+        model=model,
+        run=tuple(points["run"].astype(str)) if "run" in points else tuple(map(str, range(n))),
+        weights=points["weight"].to_numpy(np.float64) if "weight" in points else np.ones(n),
+        draws=None if draws is None else draws[list(law.parameters)].to_numpy(np.float64),
+        drawn="" if draws is None else str(draws["kind"].iloc[0]),
     )
 
 
@@ -75,32 +86,45 @@ def multiplier(
     *,
     pair_by: bool = True,
     confidence: float = 0.95,
+    interval: str = "auto",
 ) -> pd.DataFrame:
     """Compute multiplier at each loss, M = C_baseline(L) / C_candidate(L), one row a loss.
 
-    The interval is exp(log M -+ t sqrt(v)), v by the delta method. Where every model has one
-    point in each arm (and pair_by), errors are taken as correlated within a model: with weights
-    h of the points in log C(L) and residuals r on log loss, S = r r' / (n - p) and
-    v = h_b^2 S_bb + h_c^2 S_cc - 2 h_b.h_c S_bc, with n - p degrees of freedom (`paired`).
-    Otherwise v = v_b + v_c and the degrees of freedom are those of Welch and Satterthwaite
-    (`welch`). A loss that no compute reaches in an arm has NaN, and a reason.
+    Arms are paired (with pair_by) where they have the same models; their errors are then taken as
+    correlated within a model. The interval, on log M, is one of
+    delta_t: delta method with Student's t, one point a model (`intervals.delta`);
+    jackknife_t: from leaving out models (runs, where not paired), for points that share runs
+        (`intervals.jackknife`);
+    percentile: quantiles of the multiplier over the draws of both arms;
+    auto: delta_t, or jackknife_t where points share models or runs; percentile for the methods
+        that neither holds for (Huber).
+    A loss that no compute reaches in an arm has NaN, and a reason; so has an interval that does
+    not exist.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence:g}; expected above 0 and below 1")
+    if interval not in INTERVALS:
+        raise ValueError(f"no interval {interval!r}; expected one of {', '.join(INTERVALS)}")
     losses = np.atleast_1d(np.asarray(loss, dtype=np.float64))
     if not (np.isfinite(losses) & (losses > 0)).all():
         raise ValueError(f"losses {losses} must be finite and above 0")
-    log_c = [a.law.log_inverse(losses, *a.parameters) for a in (baseline, candidate)]
-    log_m = log_c[0] - log_c[1]
-    order = _pairs(baseline, candidate) if pair_by else None
-    if order is None:
-        variance, freedom = _welch(baseline, candidate, losses)
-        correlation = np.nan
+    arms = (baseline, candidate)
+    paired = pair_by and set(baseline.model) == set(candidate.model)
+    shared = [a.model if paired else a.run for a in arms]
+    log_c = [a.law.log_inverse(losses, *a.parameters) for a in arms]
+    chosen = _choose(arms, shared) if interval == "auto" else interval
+    if chosen == "percentile":
+        found = _from_draws(arms, losses, confidence)
+    elif not all(ESTIMATORS[a.method].least_squares for a in arms):
+        found = none(losses.size, "a Huber fit has no interval but percentile")
     else:
-        variance, freedom, correlation = _paired(baseline, candidate, losses, order)
-    half = stdtrit(freedom, 0.5 + confidence / 2) * np.sqrt(variance)
+        method = delta if chosen == "delta_t" else jackknife
+        first, second = (
+            _influence(a, losses, labels) for a, labels in zip(arms, shared, strict=True)
+        )
+        found = method(log_c[0] - log_c[1], first, second, confidence, paired=paired)
     with np.errstate(over="ignore"):  # Far outside the data, infinity is the answer.
-        compute, ratio, low, high = np.exp([log_c[1], log_m, log_m - half, log_m + half])
+        columns = np.exp([log_c[1], log_c[0] - log_c[1], found.low, found.high])
     ends = overlap(baseline, candidate)
     outside = np.ones_like(losses, dtype=bool)
     if ends is not None:
@@ -108,83 +132,89 @@ def multiplier(
     return pd.DataFrame(
         {
             "loss": losses,
-            "candidate_compute_pflop_s_days": compute,
-            "multiplier": ratio,
-            "ci_low": low,
-            "ci_high": high,
+            "candidate_compute_pflop_s_days": columns[0],
+            "multiplier": columns[1],
+            "ci_low": columns[2],
+            "ci_high": columns[3],
             "confidence": confidence,
-            "interval": "delta_t",
-            "degrees_of_freedom": freedom,
-            "pairing": "welch" if order is None else "paired",
-            "residual_correlation": correlation,
-            "n_points": min(baseline.loss.size, candidate.loss.size),
+            "interval": f"percentile_{baseline.drawn}" if chosen == "percentile" else chosen,
+            "degrees_of_freedom": found.freedom,
+            "pairing": "paired" if paired else "welch",
+            "residual_correlation": found.correlation,
+            "n_points": min(a.loss.size for a in arms),
             "extrapolated": outside,
-            "reason": _reasons(baseline, candidate, losses, log_c),
+            "reason": _reasons(arms, losses, log_c, found),
         }
     )
 
 
-def _pairs(baseline: Arm, candidate: Arm) -> list[int] | None:
-    """Where the candidate has each model of the baseline; None unless they match one to one."""
-    where = {model: i for i, model in enumerate(candidate.model)}
-    if len(where) < len(candidate.model) or sorted(baseline.model) != sorted(candidate.model):
-        return None
-    return [where[model] for model in baseline.model]
+Arms = tuple[Arm, Arm]
 
 
-def _residuals_and_weights(a: Arm, losses: Floats) -> tuple[Floats, Floats]:
-    """Residuals on log loss (n) and the weights of log losses in log C(L) (losses, n)."""
+def _choose(arms: Arms, shared: list[tuple[str, ...]]) -> str:
+    if not all(ESTIMATORS[a.method].least_squares for a in arms):
+        return "percentile"
+    single = all(len(set(labels)) == len(labels) for labels in shared)
+    return "delta_t" if single else "jackknife_t"
+
+
+def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence:
+    """Influence of the residuals, on the scale of the fit (log loss or loss), on log C(L).
+
+    A floor at its bound of 0 is no parameter.
+    """
     fitted = a.law.value(a.compute, *a.parameters)
-    jacobian = a.law.gradient(a.compute, *a.parameters) / fitted[:, None]
-    projection = np.linalg.solve(np.einsum("np,nq->pq", jacobian, jacobian), jacobian.T)
-    slope = a.law.inverse_gradient(losses, *a.parameters)
-    return np.log(a.loss / fitted), np.einsum("lp,pn->ln", slope, projection)
+    scale = np.sqrt(a.weights) / (fitted if ESTIMATORS[a.method].log else 1.0)
+    difference = np.log(a.loss / fitted) * fitted if ESTIMATORS[a.method].log else a.loss - fitted
+    free = [
+        (name, v) != ("floor", 0) for name, v in zip(a.law.parameters, a.parameters, strict=True)
+    ]
+    jacobian = a.law.gradient(a.compute, *a.parameters)[:, free] * scale[:, None]
+    slope = a.law.inverse_gradient(losses, *a.parameters)[:, free]
+    inverse = np.linalg.inv(np.einsum("np,nq->pq", jacobian, jacobian))
+    projection = np.einsum("pq,nq->pn", inverse, jacobian)
+    return Influence(
+        residual=difference * scale,
+        weights=np.einsum("kp,pn->kn", slope, projection),
+        hat=np.einsum("mp,pn->mn", jacobian, projection),
+        size=sum(free),
+        labels=labels,
+    )
 
 
-def _paired(
-    baseline: Arm, candidate: Arm, losses: Floats, order: list[int]
-) -> tuple[Floats, Floats, float]:
-    r_b, h_b = _residuals_and_weights(baseline, losses)
-    r_c, h_c = _residuals_and_weights(candidate, losses)
-    r_c, h_c = r_c[order], h_c[:, order]
-    freedom = r_b.size - len(baseline.parameters)
-    s_bb, s_cc, s_bc = (float(np.sum(u * v)) for u, v in ((r_b, r_b), (r_c, r_c), (r_b, r_c)))
-    variance = (
-        np.sum(h_b * h_b, axis=1) * s_bb
-        + np.sum(h_c * h_c, axis=1) * s_cc
-        - 2 * np.sum(h_b * h_c, axis=1) * s_bc
-    ) / freedom
-    correlation = s_bc / np.sqrt(s_bb * s_cc) if s_bb > 0 and s_cc > 0 else np.nan
-    return np.maximum(variance, 0), np.full(losses.shape, float(freedom)), float(correlation)
+def _from_draws(arms: Arms, losses: Floats, confidence: float) -> Interval:
+    """Quantiles over draws; where one arm never reaches the loss, M is 0 or infinite."""
+    first, second = (a.draws for a in arms)
+    if first is None or second is None:
+        return none(losses.size, "no draws of both arms")
+    if len(first) != len(second) or arms[0].drawn != arms[1].drawn:
+        raise ValueError(
+            f"the draws of the arms do not go together: {len(first)} by {arms[0].drawn}, "
+            f"{len(second)} by {arms[1].drawn}"
+        )
+    b, c = (
+        a.law.log_inverse(losses[None, :], *draws.T[:, :, None])
+        for a, draws in zip(arms, (first, second), strict=True)
+    )
+    log_m = np.where(np.isnan(b), np.inf, b) - np.where(np.isnan(c), 0.0, c)
+    log_m = np.where(np.isnan(c), np.where(np.isnan(b), np.nan, -np.inf), log_m)
+    return percentile(log_m, confidence)
 
 
-def _welch(baseline: Arm, candidate: Arm, losses: Floats) -> tuple[Floats, Floats]:
-    total, spread = np.zeros(losses.shape), np.zeros(losses.shape)
-    least = np.inf
-    for a in (baseline, candidate):
-        slope = a.law.inverse_gradient(losses, *a.parameters)
-        variance = np.einsum("lp,pq,lq->l", slope, a.covariance, slope)
-        freedom = a.loss.size - len(a.parameters)
-        total, spread = total + variance, spread + variance**2 / freedom
-        least = min(least, freedom)
-    exact = spread == 0  # Points on their laws: any degrees of freedom give a width of zero.
-    return total, np.where(exact, least, total**2 / np.where(exact, 1, spread))
-
-
-def _reasons(baseline: Arm, candidate: Arm, losses: Floats, log_c: list[Floats]) -> list[str]:
+def _reasons(arms: Arms, losses: Floats, log_c: list[Floats], found: Interval) -> list[str]:
     reasons = []
     for i, at in enumerate(losses):
         parts = []
-        for name, a, reached in zip(
-            ("baseline", "candidate"), (baseline, candidate), log_c, strict=True
-        ):
+        for name, a, reached in zip(("baseline", "candidate"), arms, log_c, strict=True):
             if np.isnan(reached[i]):
                 by = dict(zip(a.law.parameters, a.parameters, strict=True))
-                why = (
-                    f"its exponent is {by['exponent']:.4g}"
-                    if not by["exponent"] > 0
-                    else f"its floor is {by['floor']:.6g}"
+                exponent = min(v for key, v in by.items() if key.startswith("exponent"))
+                below = (
+                    f"its floor is {by['floor']:.6g}" if "floor" in by else "it is below its floor"
                 )
+                why = below if exponent > 0 else f"its exponent is {exponent:.4g}"
                 parts.append(f"no compute of the {name} reaches loss {at:.6g}: {why}")
+        if not parts and np.isnan(found.low[i]):
+            parts.append(found.reason)
         reasons.append("; ".join(parts))
     return reasons
