@@ -33,7 +33,7 @@ except InputError as error:
 
 
 wildcard_constraints:
-    study="[a-z0-9][a-z0-9-]*",
+    study=study.NAME,
     shard="[0-9]+-of-[0-9]+",
     figure="|".join(FIGURES),
     table="|".join(TABLES),

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.flops import CONVENTIONS
-from isoloss.validation import InputError, check, did_you_mean, read_run_sheet, read_yaml
+from isoloss.run_sheet import log_files, read_run_sheet
+from isoloss.validation import InputError, check, did_you_mean, read_yaml
 
+NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
 GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
 LOGGED = ("step", "tokens", "samples", "compute", "wall_time")  # keys of `log` that name a column
 PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
@@ -47,15 +49,8 @@ class Study:
         return tuple(dict.fromkeys([compute["headline"], *compute.get("also", [])]))
 
     def files(self, run: Mapping[str, Any]) -> list[Path]:
-        """Every log file of a run: globs and folders spelt out, in order of name."""
-        files: list[Path] = []
-        for part in (part.strip() for part in run["log"].split(";") if part.strip()):
-            path = self.folder / part
-            if path.is_dir():
-                files += sorted(item for item in path.rglob("*") if item.is_file())
-            else:
-                files += [path] if path.exists() else sorted(self.folder.glob(part))
-        return files
+        """Every log file of a run."""
+        return log_files(self.folder, run)
 
     def shards(self, runs_per_shard: int) -> dict[str, list[Mapping[str, Any]]]:
         """Runs by shard: a power of two of shards, a run's shard from a hash of its name.
@@ -92,6 +87,11 @@ def load(
     names = names.split() if isinstance(names, str) else names
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     for name in names:
+        if not re.fullmatch(NAME, name):
+            raise InputError(
+                f"studies: `{name}` cannot be the name of a study; lower-case letters, digits and "
+                f"`-` can. Rename {folder}/{name}.yaml."
+            )
         if name not in known:
             raise InputError(
                 f"studies: there is no study `{name}`, that is no file {folder}/{name}.yaml."
@@ -181,7 +181,8 @@ def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
     named = {f"log.{role}": log[role] for role in LOGGED if role in log}
     named |= {f"metrics.{key}": value.get("column", key) for key, value in metrics.items()}
     for key, column in named.items():
-        if column not in PRESETS and column.encode() not in content:
+        word = rb"(?<![\w.])" + re.escape(column.encode()) + rb"(?![\w.])"
+        if column not in PRESETS and not re.search(word, content):
             words = set(re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode()))
             raise InputError(
                 f"{path}: {key}: `{column}` does not occur in {files[0]} (run {run['run']})."
