@@ -31,4 +31,3 @@ rule all:
         "results/headline.txt",
     message:
         "every figure, table and claim"
-

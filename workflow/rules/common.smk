@@ -1,9 +1,15 @@
 # What the rules share: the checked studies, and functions from wildcards to inputs and parameters.
+import os
 import sys
 from pathlib import Path
 
 HOME = Path(workflow.basedir)
-sys.path.insert(0, str(HOME / "workflow/lib"))  # for the scripts too, which inherit it
+LIBRARY = str(HOME / "workflow/lib")
+# This library, and not an installed one: here, and in the scripts, which inherit the environment.
+sys.path.insert(0, LIBRARY)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [LIBRARY, os.environ.get("PYTHONPATH")])
+)
 
 from isoloss import provenance, study
 from isoloss.validation import InputError, read_yaml, table_schema
@@ -29,7 +35,9 @@ try:
     STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)
     PLOTTING = read_yaml(Path("config/plotting.yaml"))
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(
+        f"isoloss: {error}"
+    )  # one line, where a WorkflowError would add Snakemake's own
 
 
 wildcard_constraints:
