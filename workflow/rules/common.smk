@@ -35,9 +35,8 @@ try:
     STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)
     PLOTTING = read_yaml(Path("config/plotting.yaml"))
 except InputError as error:
-    sys.exit(
-        f"isoloss: {error}"
-    )  # one line, where a WorkflowError would add Snakemake's own
+    # One line, where a WorkflowError would add Snakemake's own.
+    sys.exit(f"isoloss: {error}")
 
 
 wildcard_constraints:
