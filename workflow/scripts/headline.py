@@ -1,8 +1,7 @@
 """Write one line a study: its multiplier, the interval, and what the data does not carry."""
 
-from pathlib import Path
-
 from isoloss import tables
+from isoloss.files import whole
 from isoloss.job import job
 from isoloss.stages.headline import headline
 
@@ -11,4 +10,5 @@ with job(snakemake.log[0]):
     lines = []
     for study, path in zip(params.studies, snakemake.input.multipliers, strict=True):
         lines += headline(study, tables.read(path, params.schemas["multiplier"]))
-    Path(snakemake.output[0]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with whole(snakemake.output[0]) as part:
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from isoloss.files import whole
+
 # Ten digits: more than any input has, fewer than where machines begin to differ.
 FLOAT_FORMAT = "%.10g"
 _DTYPES: Mapping[str, Any] = {
@@ -54,12 +56,11 @@ def write(table: pd.DataFrame, path: str | Path, schema: Mapping[str, Any]) -> N
     """Write a table checked against its schema as CSV or, by the name's ending, Parquet."""
     path = Path(path)
     table = check(table, schema, path.as_posix())
-    part = path.with_name(path.name + ".part")
-    if path.suffix == ".parquet":
-        table.to_parquet(part, index=False, compression="zstd")
-    else:
-        table.to_csv(part, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
-    part.replace(path)
+    with whole(path) as part:
+        if path.suffix == ".parquet":
+            table.to_parquet(part, index=False, compression="zstd")
+        else:
+            table.to_csv(part, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
 
 
 def read(paths: str | Path | Iterable[str | Path], schema: Mapping[str, Any]) -> pd.DataFrame:

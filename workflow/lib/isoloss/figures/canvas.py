@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from isoloss import style
+from isoloss.files import whole
 
 mpl.use("agg")
 
@@ -79,7 +80,6 @@ def save(figure: Figure, paths: Sequence[str | Path]) -> None:
     """Save in the format of each path's ending, whole or not at all, without dates."""
     for path in map(Path, paths):
         kind = path.suffix[1:]
-        part = path.with_name(path.name + ".part")
         undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
-        figure.savefig(part, format=kind, metadata=undated)
-        part.replace(path)
+        with whole(path) as part:
+            figure.savefig(part, format=kind, metadata=undated)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from isoloss.files import whole
 from isoloss.style import convention_label
 from isoloss.tables import FLOAT_FORMAT
 
@@ -109,7 +110,8 @@ def write(table: Table, csv: Path, tex: Path) -> None:
 
     A word or number that is the same in every row goes from the LaTeX table into its caption.
     """
-    table.numbers.to_csv(csv, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+    with whole(csv) as part:
+        table.numbers.to_csv(part, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
     same = [name for name in CAPTIONED if name in table.text and table.text[name].nunique() == 1]
     caption = " ".join([table.caption, *(f"{name}: {table.text[name].iloc[0]}." for name in same)])
     text = table.text.drop(columns=same)
@@ -120,7 +122,8 @@ def write(table: Table, csv: Path, tex: Path) -> None:
         position="tb",
         column_format="".join("l" if name in WORDS else "r" for name in text),
     )
-    tex.write_text("% Needs \\usepackage{booktabs}.\n" + latex, encoding="utf-8")
+    with whole(tex) as part:
+        part.write_text("% Needs \\usepackage{booktabs}.\n" + latex, encoding="utf-8")
 
 
 def _columns(table: pd.DataFrame, *names: str) -> Iterator[Any]:
