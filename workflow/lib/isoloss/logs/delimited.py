@@ -69,6 +69,15 @@ def _dialect(head: bytes) -> tuple[_Dialect, list[str]] | None:
     return None
 
 
+def _body(block: lines.Lines) -> lines.Lines:
+    """The block without the header, if it is the first of its file."""
+    if block.first > 1:
+        return block
+    rest = block.data.lstrip(b"\r\n").partition(b"\n")[2]
+    above = block.data[: len(block.data) - len(rest)]
+    return lines.Lines(1 + above.count(b"\n"), rest)
+
+
 class _Reader:
     def __init__(self, dialect: _Dialect, header: list[str], keep: frozenset[str] | None) -> None:
         self.dialect, self.keep = dialect, keep
@@ -83,13 +92,15 @@ class _Reader:
 
     def fast(self, block: lines.Lines) -> pa.Table | None:
         """The block by Arrow if every line is a row of numbers under the header, else None."""
-        wanted = self._wanted()
-        if self.keep is None or not wanted:
+        block, wanted = _body(block), self._wanted()
+        if self.keep is None or not wanted or not block.data:
             return None
         try:
             table = pyarrow.csv.read_csv(
                 pa.BufferReader(block.data),
-                read_options=pyarrow.csv.ReadOptions(column_names=self.header),
+                read_options=pyarrow.csv.ReadOptions(
+                    column_names=self.header, use_threads=False, block_size=len(block.data)
+                ),
                 parse_options=pyarrow.csv.ParseOptions(
                     delimiter=self.dialect.delimiter, ignore_empty_lines=False
                 ),
@@ -103,16 +114,15 @@ class _Reader:
             )
         except pa.ArrowInvalid:
             return None
-        if len(table) != block.count or block.torn:
+        if block.torn or len(table) != block.data.count(b"\n"):
             return None
-        offset = pa.array(range(block.first, block.first + len(table)), pa.int64())
-        return table.add_column(0, "offset", offset)
+        return table.add_column(0, "offset", lines.offsets(block.first, len(table)))
 
     def slow(self, block: lines.Lines) -> pa.Table:
         """The block line by line; what cannot be read goes to the quarantine."""
         offsets: list[int] = []
         rows: list[dict[str, float]] = []
-        for number_, line in block:
+        for number_, line in _body(block):
             if not (line := line.strip(b"\0")).strip():
                 continue
             try:
@@ -169,14 +179,7 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     if found is None:
         raise LogError("line 1 is no header of a delimited table; add one that names the columns")
     reader = _Reader(*found, keep)
-    tables: list[pa.Table] = []
-    for index, block in enumerate(lines.blocks(file)):
-        if index == 0:
-            rest = block.data.lstrip(b"\r\n").partition(b"\n")[2]
-            skipped = block.data[: len(block.data) - len(rest)].count(b"\n")
-            block = lines.Lines(block.first + skipped, rest)
-        if block.data:
-            tables += lines.parse(block, reader.fast, reader.slow)
+    tables = list(lines.tables(file, reader.fast, reader.slow, lambda: reader.header))
     if reader.repeated:
         reader.notes.append(f"the header is repeated or changed {reader.repeated} times")
     return Source(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
@@ -19,7 +20,7 @@ _NAMES, _VALUES = ("metric", "name", "key", "tag"), ("value", "val")
 _SAMPLE = 1000
 # null and quoted words are numbers that are missing, not keys that are missing.
 _MISSING = re.compile(rb':\s*(?:null|"[+-]?(?:nan|null|none)")(?=\s*[,}])', re.IGNORECASE)
-_ANY_NULL = b"null"
+_NULL = b"null"
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -88,6 +89,27 @@ def _flatten(table: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
+def _whole(block: lines.Lines) -> bool:
+    """Whether every line starts with { and ends with }: then no object spans lines."""
+    data, ends = np.frombuffer(block.data, np.uint8), block.ends
+    back = 2 if block.data[: ends[0]].endswith(b"\r") else 1
+    if ends[0] < back or len(np.flatnonzero(np.diff(ends) <= back)):
+        return False
+    starts = data[np.concatenate(([0], ends[:-1] + 1))]
+    return bool((starts == ord("{")).all() and (data[ends - back] == ord("}")).all())
+
+
+def _parsed(data: bytes, **options: Any) -> pa.Table | None:
+    try:
+        return pyarrow.json.read_json(
+            pa.BufferReader(data),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(data)),
+            parse_options=pyarrow.json.ParseOptions(**options),
+        )
+    except pa.ArrowInvalid:
+        return None
+
+
 class _Reader:
     def __init__(self, keep: frozenset[str] | None, long: tuple[str, str] | None) -> None:
         self.keep, self.long = keep, long
@@ -97,37 +119,58 @@ class _Reader:
                 at = self.schema.get_field_index(name)
                 field = pa.field(name, kind)
                 self.schema = self.schema.append(field) if at < 0 else self.schema.set(at, field)
+        self.uniform = True
         self.quarantine: list[Bad] = []
         self.notes: list[str] = []
         self.seen: dict[str, None] = {}
 
     def fast(self, block: lines.Lines) -> pa.Table | None:
         """The block by Arrow if its lines are one whole object each, else None."""
-        data, n = block.data, block.count
-        ends = b"}\r\n{" if b"\r\n" in data[:4096] else b"}\n{"
-        if self.schema is None or not data.startswith(b"{") or data.count(ends) != n - 1:
+        if self.keep is None or not _whole(block):
             return None
-        if _ANY_NULL in data:
-            data = _MISSING.sub(b": NaN", data)
-        table = self._arrow(data)
-        if table is None and _MISSING.search(data):
-            table = self._arrow(_MISSING.sub(b": NaN", data))
-        if table is None or len(table) != n:
+        table = self._arrow(block.data)
+        if table is None or (any(c.null_count for c in table.columns) and _NULL in block.data):
+            # A null is a number that is missing; for Arrow it is the same as no key.
+            table = self._arrow(_MISSING.sub(b": NaN", block.data))
+        if table is None or len(table) != len(block.ends):
             return None
-        table = self._pivot(_flatten(table)) if self.long else _flatten(table)
-        offset = pa.array(range(block.first, block.first + n), pa.int64())
-        return table.add_column(0, "offset", offset)
+        if self.long:
+            table = self._pivot(table)
+        return table.add_column(0, "offset", lines.offsets(block.first, len(table)))
 
     def _arrow(self, data: bytes) -> pa.Table | None:
-        try:
-            return pyarrow.json.read_json(
-                pa.BufferReader(data),
-                parse_options=pyarrow.json.ParseOptions(
-                    explicit_schema=self.schema, unexpected_field_behavior="ignore"
-                ),
-            )
-        except pa.ArrowInvalid:
-            return None
+        """The wanted columns as doubles: types found by Arrow, or else set beforehand."""
+        if self.uniform:
+            table = _parsed(data)
+            table = None if table is None else self._doubles(_flatten(table))
+            if table is not None:
+                return table
+        table = _parsed(data, explicit_schema=self.schema, unexpected_field_behavior="ignore")
+        if table is not None:
+            # Some other name holds now a number, now a text: that will go on.
+            self.uniform = False
+            return self._doubles(_flatten(table))
+        return None
+
+    def _doubles(self, table: pa.Table) -> pa.Table | None:
+        assert self.keep is not None
+        columns = {}
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            kind = column.type
+            if self.long and name == self.long[0]:
+                if not pa.types.is_string(kind):
+                    return None
+                columns[name] = column
+            elif name in self.keep or (self.long and name == self.long[1]):
+                if not (
+                    pa.types.is_floating(kind)
+                    or pa.types.is_integer(kind)
+                    or pa.types.is_null(kind)
+                ):
+                    return None
+                columns[name] = column.cast(pa.float64())
+        # A table without columns would not know its length.
+        return pa.table(columns) if columns else None
 
     def _pivot(self, table: pa.Table) -> pa.Table:
         """One metric a line: a column for each metric's name."""
@@ -224,11 +267,7 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     file.seek(start)
     reader = _Reader(keep, _long(sample))
     reader.seen.update(dict.fromkeys(name for record in sample for name, _ in flat(record)))
-    tables = [
-        table
-        for block in lines.blocks(file)
-        for table in lines.parse(block, reader.fast, reader.slow)
-    ]
+    tables = list(lines.tables(file, reader.fast, reader.slow))
     return Source(
         (Block(lines.concat(tables)),),
         tuple(reader.quarantine),

@@ -1,31 +1,41 @@
 """Blocks of whole lines out of a text log, with exact line numbers."""
 
 import codecs
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from isoloss.logs.records import LogError
 
-_BLOCK = 1 << 23
+# Blocks of this size stay in the cache of a core.
+_BLOCK = 1 << 20
 _SMALL = 1 << 16
+_AHEAD = 4
+_THREADS = max(2, os.cpu_count() or 1)
 # A line longer than this is no log line; reading on would only fill the memory.
 MAX_LINE = 1 << 26
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Whole lines: the 1-based number of the first, and their bytes."""
+    """Whole lines: the 1-based number of the first, their bytes, and where each line ends."""
 
     first: int
     data: bytes
 
-    @property
-    def count(self) -> int:
-        """How many lines, the unended last line of a file included."""
-        return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
+    @cached_property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """The places of the line ends; the unended last line of a file ends behind the data."""
+        ends = np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\n"))
+        return ends if self.data.endswith(b"\n") else np.append(ends, len(self.data))
 
     @property
     def torn(self) -> int | None:
@@ -44,27 +54,33 @@ class Lines:
         if len(self.data) <= _SMALL or not cut:
             return None
         head = Lines(self.first, self.data[:cut])
-        return head, Lines(self.first + head.count, self.data[cut:])
+        return head, Lines(self.first + len(head.ends), self.data[cut:])
 
 
 def blocks(file: BinaryIO, size: int = _BLOCK) -> Iterator[Lines]:
     """The file in blocks of whole lines of about `size` bytes, without a byte order mark."""
     first = 1
-    start = file.read(len(codecs.BOM_UTF8))
-    rest = b"" if start == codecs.BOM_UTF8 else start
+    data = file.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
     while chunk := file.read(size):
-        cut = chunk.rfind(b"\n") + 1
-        if cut:
-            block = Lines(first, rest + chunk[:cut])
-            yield block
-            first += block.count
-            rest = chunk[cut:]
-        else:
-            rest += chunk
-        if len(rest) > MAX_LINE:
-            raise LogError(f"line {first} is longer than {MAX_LINE >> 20} MiB: not a log of lines")
-    if rest:
-        yield Lines(first, rest)
+        data += chunk
+        if not data.endswith(b"\n"):
+            rest = file.readline(MAX_LINE)
+            if len(rest) == MAX_LINE:
+                first += data.count(b"\n")
+                raise LogError(
+                    f"line {first} is over {MAX_LINE >> 20} MiB long: not a log of lines"
+                )
+            data += rest
+        yield Lines(first, data)
+        first += data.count(b"\n")
+        data = b""
+    if data:
+        yield Lines(first, data)
+
+
+def offsets(first: int, n: int) -> pa.Array:
+    """The numbers of n lines."""
+    return pa.array(np.arange(first, first + n, dtype=np.int64))
 
 
 def table(offsets: Sequence[int], rows: Sequence[Mapping[str, float | None]]) -> pa.Table:
@@ -84,15 +100,44 @@ def torn_note(number: int) -> str:
     return f"line {number}, the last, is torn and left out"
 
 
-def parse(
-    block: Lines, fast: Callable[[Lines], pa.Table | None], slow: Callable[[Lines], pa.Table]
+def tables(
+    file: BinaryIO,
+    fast: Callable[[Lines], pa.Table | None],
+    slow: Callable[[Lines], pa.Table],
+    state: Callable[[], object] = lambda: None,
 ) -> Iterator[pa.Table]:
-    """Tables of a block: `fast` for whole blocks, `slow` only for the small part it refuses."""
-    table = fast(block)
+    """The tables of a file: `fast` for whole blocks, `slow` only for the small part it refuses.
+
+    Blocks are read ahead in other threads; `state` is what `slow` may change and `fast` depends
+    on: a block that was read ahead in another state is read again.
+    """
+    ahead: deque[tuple[Lines, object, Future[pa.Table | None]]] = deque()
+
+    def first() -> Iterator[pa.Table]:
+        block, then, future = ahead.popleft()
+        table = future.result()
+        yield from _refined(block, table if then == state() else fast(block), fast, slow)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for block in blocks(file):
+            ahead.append((block, state(), pool.submit(fast, block)))
+            if len(ahead) > _AHEAD:
+                yield from first()
+        while ahead:
+            yield from first()
+
+
+def _refined(
+    block: Lines,
+    table: pa.Table | None,
+    fast: Callable[[Lines], pa.Table | None],
+    slow: Callable[[Lines], pa.Table],
+) -> Iterator[pa.Table]:
+    """The table of a block, or of ever smaller parts of it."""
     if table is not None:
         yield table
     elif halves := block.halves():
         for half in halves:
-            yield from parse(half, fast, slow)
+            yield from _refined(half, fast(half), fast, slow)
     else:
         yield slow(block)

@@ -1,0 +1,128 @@
+"""How fast plain logs are read: ratios to pyarrow and pandas on the same file, in one run.
+
+    python benchmarks/logs_text.py [megabytes] [--memory megabytes]
+
+Each file is made anew: a run of several metrics in JSON lines and in CSV, and the same with one
+broken line in every 10,000. Times are the best of several, the readers taking turns; the memory is
+the largest resident size of a process that reads one JSON lines file.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.csv
+import pyarrow.json
+from isoloss.logs import read
+
+COLUMNS = ("step", "tokens", "train/loss", "lr", "grad_norm", "timestamp")
+
+
+def rows(first: int, n: int) -> list[tuple[object, ...]]:
+    step = np.arange(first, first + n)
+    random = np.random.default_rng(first)
+    loss = np.float32(2 + 9 * step**-0.1 + 0.01 * random.standard_normal(n)).astype(float)
+    norm = np.float32(random.lognormal(0, 0.3, n)).astype(float)
+    rate = 3e-4 * np.minimum(1, step / 1000)
+    columns = (step, step * 262_144, loss, rate, norm, 1.76e9 + 0.9 * step)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def write(path: Path, megabytes: int, kind: str, broken: bool) -> None:
+    """A log of the given size; each block of rows is made once, and its steps go on."""
+    size, step = 0, 1
+    with path.open("w") as file:
+        if kind == "csv":
+            file.write(",".join(COLUMNS) + "\n")
+        while size < megabytes << 20:
+            lines = []
+            for row in rows(step, 10_000):
+                if kind == "csv":
+                    lines.append(",".join(map(repr, row)))
+                else:
+                    cells = (
+                        f'"{name}": {value!r}' for name, value in zip(COLUMNS, row, strict=True)
+                    )
+                    lines.append("{" + ", ".join(cells) + "}")
+            if broken:
+                lines[5000] = lines[5000][:40]
+            step += len(lines)
+            size += file.write("\n".join(lines) + "\n")
+
+
+def seconds(readers: dict[str, Callable[[], object]], repeats: int = 1) -> dict[str, float]:
+    best = dict.fromkeys(readers, float("inf"))
+    for _ in range(repeats):
+        for name, reader in readers.items():
+            start = time.perf_counter()
+            reader()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def with_pandas(path: Path) -> pd.DataFrame:
+    return pd.read_json(path, lines=True) if path.suffix == ".jsonl" else pd.read_csv(path)
+
+
+def with_arrow(path: Path) -> object:
+    return (pyarrow.json.read_json if path.suffix == ".jsonl" else pyarrow.csv.read_csv)(path)
+
+
+def speed(folder: Path, megabytes: int, repeats: int) -> None:
+    for kind in ("jsonl", "csv"):
+        clean, damaged = folder / f"clean.{kind}", folder / f"damaged.{kind}"
+        write(clean, megabytes, kind, broken=False)
+        write(damaged, megabytes, kind, broken=True)
+        times = seconds(
+            {"isoloss": partial(read, clean), "pyarrow": partial(with_arrow, clean)}, repeats
+        )
+        times |= seconds({"pandas": partial(with_pandas, clean), "damaged": partial(read, damaged)})
+        print(
+            f"{kind:6} {megabytes} MB: isoloss {times['isoloss']:.2f} s, "
+            f"{times['isoloss'] / times['pyarrow']:.2f} x pyarrow's {times['pyarrow']:.2f} s; "
+            f"pandas {times['pandas'] / times['isoloss']:.1f} x as long as isoloss; "
+            f"one line in 10,000 broken: {times['damaged']:.2f} s"
+        )
+        clean.unlink()
+        damaged.unlink()
+
+
+def memory(folder: Path, megabytes: int) -> None:
+    path = folder / "large.jsonl"
+    write(path, megabytes, "jsonl", broken=False)
+    subprocess.run([sys.executable, __file__, "--read", str(path)], check=True)
+    path.unlink()
+
+
+def measure(path: Path) -> None:
+    start = time.perf_counter()
+    table = read(path).table
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(
+        f"jsonl  {path.stat().st_size / 1e6:,.0f} MB, {len(table):,} values: "
+        f"{time.perf_counter() - start:.1f} s, largest resident size {peak:.2f} GB"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("megabytes", type=int, nargs="?", default=200)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--memory", type=int, default=0, metavar="megabytes")
+    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.read:
+        measure(given.read)
+    else:
+        with tempfile.TemporaryDirectory() as name:
+            speed(Path(name), given.megabytes, given.repeats)
+            if given.memory:
+                memory(Path(name), given.memory)
