@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 
 from isoloss.logs.records import LogError, Preset
 
+_MANY, _LONG = 50, 60
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -29,26 +31,27 @@ class Wanted:
             return frozenset(names | {*preset.train_loss, *preset.eval_loss})
         return frozenset(names | set(self.metrics.values()))
 
-    def resolve(self, preset: Preset, there: Collection[str]) -> "Columns":
-        """The columns of a log that has the columns `there`; LogError if a named one is absent."""
-        roles = {}
-        for role in _ROLES:
-            given = getattr(self, role)
-            if given is not None and given not in there:
-                raise _absent(role, given, there)
-            names = getattr(preset, role) if given is None else (given,)
-            roles[role] = _first(names, there)
+    def resolve(self, preset: Preset, there: Collection[str], logged: Collection[str]) -> "Columns":
+        """The columns of a log with values in the columns `there`, and `logged` that may be empty.
+
+        LogError if a column that is named is not logged, or if there is no train loss.
+        """
+        given = {role: getattr(self, role) for role in _ROLES}
+        for role, name in [*given.items(), *_prefixed(self.metrics or {})]:
+            if name is not None and name not in logged:
+                raise absent(role, name, logged)
+        roles = {
+            role: _first(getattr(preset, role), there) if name is None else name
+            for role, name in given.items()
+        }
         if self.metrics is not None:
-            for metric, name in self.metrics.items():
-                if name not in there:
-                    raise _absent(f"metric {metric}", name, there)
             return Columns(**roles, metrics=dict(self.metrics))
         loss = _first(preset.train_loss, there)
         if loss is None:
-            raise _absent("metric loss", preset.train_loss[0], there)
+            raise absent("metric loss", preset.train_loss[0], logged)
         late = _first(preset.eval_loss, there)
         return Columns(
-            **roles, metrics={"loss": loss} | ({"eval_loss": late} if late is not None else {})
+            **roles, metrics={"loss": loss} | ({} if late is None else {"eval_loss": late})
         )
 
 
@@ -67,6 +70,10 @@ class Columns:
 _ROLES = tuple(field.name for field in fields(Columns) if field.name != "metrics")
 
 
+def _prefixed(metrics: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"metric {metric}", name) for metric, name in metrics.items()]
+
+
 def _first(names: Iterable[str], there: Collection[str]) -> str | None:
     """The first of the names that is there; one with `*` if it matches one name alone."""
     for name in names:
@@ -78,9 +85,17 @@ def _first(names: Iterable[str], there: Collection[str]) -> str | None:
     return None
 
 
-def _absent(role: str, name: str, there: Collection[str]) -> LogError:
+def absent(role: str, name: str, there: Collection[str]) -> LogError:
+    """The error of a column that a log does not have, with those that it has."""
     near = difflib.get_close_matches(name, list(there), n=1, cutoff=0.5)
     return LogError(
-        f"no column {name!r} for {role}; the log has {', '.join(sorted(there)) or 'none'}"
+        f"no column {name!r} for {role}; the log has {listed(there)}"
         + (f"; did you mean {near[0]!r}?" if near else "")
     )
+
+
+def listed(names: Collection[str]) -> str:
+    """Names as a message shows them: not too many, none too long, no control characters."""
+    shown = [ascii(name)[1:-1][:_LONG] for name in sorted(names)[:_MANY]]
+    more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
+    return (", ".join(shown) or "none") + more

@@ -13,6 +13,8 @@ from isoloss.logs.records import Bad, Block, Source
 Row = dict[str, float | None]
 # A number as C and Python print it, with or without commas between thousands.
 NUMBER = rb"[-+]?(?:\d[\d,]*(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|NAN|inf|Inf|INF)"
+# Longer lines are no records, and could be slow to search.
+_LONGEST = 1 << 16
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 _TIME = re.compile(rb"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,6}))?")
 
@@ -59,7 +61,9 @@ def scan(file: BinaryIO, parse: Parse) -> Found:
     for block in lines.blocks(file):
         for offset, raw in block:
             line = plain(raw)
-            records = list(parse(line))
+            records = list(parse(line[:_LONGEST]))
+            if records and len(line) > _LONGEST:
+                records = [Broken(f"a line of {len(line):,} bytes")]
             # A 7, as no number stays the same with a 7 after it.
             if offset == block.torn and (not records or records != list(parse(line + b"7"))):
                 found.notes.append(lines.torn_note(offset))

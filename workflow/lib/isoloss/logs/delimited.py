@@ -78,6 +78,13 @@ def _body(block: lines.Lines) -> lines.Lines:
     return lines.Lines(1 + above.count(b"\n"), rest)
 
 
+def _check_end(cell: str, lengths: list[int]) -> None:
+    """ValueError if the last cell of a file without a final line end may have lost more than the
+    last digits behind its decimal point."""
+    if "." not in cell or len(cell) < min(lengths, default=0):
+        raise ValueError("torn")
+
+
 class _Reader:
     def __init__(self, dialect: _Dialect, header: list[str], keep: frozenset[str] | None) -> None:
         self.dialect, self.keep = dialect, keep
@@ -122,33 +129,47 @@ class _Reader:
         """The block line by line; what cannot be read goes to the quarantine."""
         offsets: list[int] = []
         rows: list[dict[str, float]] = []
+        lengths: list[int] = []
         for number_, line in _body(block):
             if not (line := line.strip(b"\0")).strip():
                 continue
             try:
-                row = self._row(line, number_ == block.torn)
+                cells = self._cells(lines.short(line))
+                if self._headed(cells):
+                    continue
+                row = self._row(cells)
+                if number_ == block.torn and self.header[-1] in self._wanted():
+                    _check_end(cells[-1], lengths)
             except (ValueError, csv.Error) as error:
                 if number_ == block.torn:
                     self.notes.append(lines.torn_note(number_))
                 else:
                     self.quarantine.append(Bad(number_, str(error), line[:200]))
                 continue
-            if row is not None:
-                rows.append(row)
-                offsets.append(number_)
+            if number_ == block.torn:
+                self.notes.append(f"line {number_}, the last, has no end, but all its cells")
+            lengths.append(len(cells[-1]))
+            rows.append(row)
+            offsets.append(number_)
         return lines.table(offsets, rows)
 
-    def _row(self, line: bytes, torn: bool) -> dict[str, float] | None:
+    def _cells(self, line: bytes) -> list[str]:
         try:
-            cells = _cells(line.decode(), self.dialect.delimiter)
+            return _cells(line.decode(), self.dialect.delimiter)
         except UnicodeDecodeError:
             raise ValueError("not UTF-8") from None
+
+    def _headed(self, cells: list[str]) -> bool:
+        """Whether a line is the header again, or a new one; the columns are then its."""
         names = [cell.strip() for cell in cells]
-        if _is_header(names) and len(set(names) & set(self.header)) >= 2:
-            self.repeated += 1
-            self.header = names
-            self.seen.update(dict.fromkeys(names))
-            return None
+        if not _is_header(names) or len(set(names) & set(self.header)) < 2:
+            return False
+        self.repeated += 1
+        self.header = names
+        self.seen.update(dict.fromkeys(names))
+        return True
+
+    def _row(self, cells: list[str]) -> dict[str, float]:
         if len(cells) != len(self.header):
             raise ValueError(f"{len(cells)} cells under a header of {len(self.header)}")
         row = {}
@@ -159,9 +180,6 @@ class _Reader:
                 except ValueError:
                     if self.keep is not None:
                         raise ValueError(f"{name} is no number: {cell!r:.60}") from None
-        if torn and cells[-1].strip():
-            # A number without a line end may have lost its last digits.
-            raise ValueError("torn")
         return row
 
     def _number(self, cell: str) -> float:

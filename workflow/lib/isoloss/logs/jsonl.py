@@ -18,6 +18,7 @@ from isoloss.logs.records import Bad, Block, Format, Source
 
 _NAMES, _VALUES = ("metric", "name", "key", "tag"), ("value", "val")
 _SAMPLE = 1000
+_DEEP = 200
 # null and quoted words are numbers that are missing, not keys that are missing.
 _MISSING = re.compile(rb':\s*(?:null|"[+-]?(?:nan|null|none)")(?=\s*[,}])', re.IGNORECASE)
 _NULL = b"null"
@@ -90,13 +91,20 @@ def _flatten(table: pa.Table) -> pa.Table:
 
 
 def _whole(block: lines.Lines) -> bool:
-    """Whether every line starts with { and ends with }: then no object spans lines."""
+    """Whether every line starts with { and ends with }, so that no object spans lines, and no line
+    is nested deeply: that, Arrow does not survive."""
     data, ends = np.frombuffer(block.data, np.uint8), block.ends
     back = 2 if block.data[: ends[0]].endswith(b"\r") else 1
-    if ends[0] < back or len(np.flatnonzero(np.diff(ends) <= back)):
+    if ends[0] < back or (np.diff(ends) <= back).any():
         return False
     starts = data[np.concatenate(([0], ends[:-1] + 1))]
-    return bool((starts == ord("{")).all() and (data[ends - back] == ord("}")).all())
+    if (starts != ord("{")).any() or (data[ends - back] != ord("}")).any():
+        return False
+    openings = (data == ord("{")) | (data == ord("["))
+    if np.count_nonzero(openings) < len(ends) + _DEEP:
+        return True
+    each = np.diff(np.searchsorted(np.flatnonzero(openings), ends), prepend=0)
+    return bool(each.max() <= _DEEP)
 
 
 def _parsed(data: bytes, **options: Any) -> pa.Table | None:
@@ -196,7 +204,7 @@ class _Reader:
         rows: list[dict[str, float]] = []
         for number_, line in block:
             try:
-                found = [self._row(record) for record in objects(line)]
+                found = [self._row(record) for record in objects(lines.short(line))]
             except (ValueError, RecursionError, OverflowError) as error:
                 if number_ == block.torn:
                     self.notes.append(lines.torn_note(number_))
@@ -243,7 +251,7 @@ def records(head: bytes) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for line in head.split(b"\n")[:_SAMPLE]:
         try:
-            found += objects(line)
+            found += objects(lines.short(line))
         except (ValueError, RecursionError):
             continue
     return found

@@ -22,6 +22,7 @@ _AHEAD = 4
 _THREADS = max(2, os.cpu_count() or 1)
 # A line longer than this is no log line; reading on would only fill the memory.
 MAX_LINE = 1 << 26
+_MAX_RECORD = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,13 @@ def table(offsets: Sequence[int], rows: Sequence[Mapping[str, float | None]]) ->
 def concat(tables: Sequence[pa.Table]) -> pa.Table:
     """Tables under each other; a column that one of them lacks is null there."""
     return pa.concat_tables([table([], []), *tables], promote_options="default")
+
+
+def short(line: bytes) -> bytes:
+    """The line, unless it is longer than any record."""
+    if len(line) > _MAX_RECORD:
+        raise ValueError(f"a line of {len(line):,} bytes")
+    return line
 
 
 def torn_note(number: int) -> str:

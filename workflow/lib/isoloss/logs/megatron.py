@@ -69,7 +69,7 @@ class _Parser:
         known = self.names or set(row)
         if _LOSS not in row and not set(row) <= known:
             raise ValueError(f"no {_LOSS}, but unknown fields: {sorted(set(row) - known)}")
-        if "elapsed time per iteration (ms)" not in row:
+        if not any(name.startswith("elapsed time per iteration") for name in row):
             raise ValueError("an iteration without its elapsed time")
         self.names |= set(row)
         skipped = (row.get(_SKIPPED) or 0) > 0

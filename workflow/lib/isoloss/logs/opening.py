@@ -6,7 +6,7 @@ import gzip
 import lzma
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -16,6 +16,7 @@ from isoloss.logs.records import LogError
 
 HEAD = 1 << 16
 _CHUNK = 1 << 20
+_XZ_MEMORY = 1 << 27
 # No training log shrinks a hundredfold; a file that does, and is large, is a decompression bomb.
 _MAX_RATIO, _ALWAYS_ALLOWED = 100, 1 << 28
 
@@ -28,23 +29,42 @@ _MAGIC = {
 }
 
 
-def _expanded(path: Path) -> BinaryIO | None:
-    """The decompressed content if the first bytes are those of a compressed file."""
+def _compression(path: Path) -> str | None:
     with open(path, "rb") as raw:
         start = raw.read(6)
-    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+
+
+def _content(path: Path, kind: str | None) -> Iterator[bytes]:
+    """The content of a file in chunks, decompressed, empty ones among them."""
     match kind:
         case "gzip":
             stream: object = gzip.open(path)  # noqa: SIM115
         case "bzip2":
             stream = bz2.open(path)  # noqa: SIM115
-        case "xz":
-            stream = lzma.open(path)  # noqa: SIM115
         case "zstd":
             stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
         case _:
-            return None
-    return cast(BinaryIO, stream)
+            stream = open(path, "rb")  # noqa: SIM115
+    with cast(BinaryIO, stream) as source:
+        if kind == "xz":
+            yield from _xz(source)
+        else:
+            while chunk := source.read(_CHUNK):
+                yield chunk
+
+
+def _xz(source: BinaryIO) -> Iterator[bytes]:
+    """As lzma.open, but a file cannot ask for any amount of memory."""
+    rest = b""
+    while rest := rest or source.read(_CHUNK):
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+        while not decoder.eof:
+            if decoder.needs_input and not rest and not (rest := source.read(_CHUNK)):
+                raise EOFError
+            yield decoder.decompress(rest, _CHUNK)
+            rest = b""
+        rest = decoder.unused_data.lstrip(b"\0")
 
 
 def _utf16(head: bytes) -> str | None:
@@ -60,32 +80,27 @@ def _utf16(head: bytes) -> str | None:
     return None
 
 
-def _chunks(stream: BinaryIO, limit: float, notes: list[str]) -> Iterator[bytes]:
-    """The stream's content; a stream that ends too early (a crash) gives what it has and a note."""
+def _bounded(
+    chunks: Iterator[bytes], limit: float, notes: list[str]
+) -> Generator[bytes, None, None]:
+    """The chunks; a stream that ends too early (a crash) gives what it has and a note."""
     total = 0
-    while True:
-        try:
-            chunk = stream.read(_CHUNK)
-        except EOFError:
-            notes.append(f"the compressed data end too early: read up to byte {total}")
-            return
-        except (OSError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
-            if "truncated" in str(error).lower():
-                notes.append(f"the compressed data end too early: read up to byte {total}")
-                return
+    try:
+        for chunk in chunks:
+            total += len(chunk)
+            if total > limit:
+                raise LogError(
+                    f"decompresses to more than {limit:,.0f} bytes, over {_MAX_RATIO} times its "
+                    "size: a decompression bomb; decompress it by hand if it is a log"
+                )
+            yield chunk
+    except (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
+        if not isinstance(error, EOFError) and "truncated" not in str(error).lower():
             raise LogError(
-                f"the compressed data are damaged after byte {total} of their content ({error}); "
-                "decompress what can be saved by hand"
+                f"the compressed data are damaged after byte {total:,} of their content ({error}); "
+                "decompress by hand what can be saved"
             ) from error
-        if not chunk:
-            return
-        total += len(chunk)
-        if total > limit:
-            raise LogError(
-                f"decompresses to more than {total:,} bytes, over {_MAX_RATIO} times its size: "
-                "a decompression bomb; decompress it by hand if it is a log"
-            )
-        yield chunk
+        notes.append(f"the compressed data end too early, after byte {total:,} of their content")
 
 
 def opened(path: Path, notes: list[str] | None = None) -> BinaryIO:
@@ -95,23 +110,21 @@ def opened(path: Path, notes: list[str] | None = None) -> BinaryIO:
     unnamed temporary file, so that memory stays bounded; above 256 MiB and a hundred times the
     compressed size reading stops with a LogError. `notes` takes what a reader should know.
     """
-    expanded = _expanded(path)
-    limit = max(_MAX_RATIO * path.stat().st_size, _ALWAYS_ALLOWED) if expanded else float("inf")
-    stream = expanded or open(path, "rb")  # noqa: SIM115
-    chunks = _chunks(stream, limit, [] if notes is None else notes)
+    kind = _compression(path)
+    limit = max(_MAX_RATIO * path.stat().st_size, _ALWAYS_ALLOWED) if kind else float("inf")
+    chunks = _bounded(_content(path, kind), limit, [] if notes is None else notes)
+    first = next(chunks, b"")
+    encoding = _utf16(first[:HEAD])
+    if kind is None and encoding is None:
+        chunks.close()
+        return open(path, "rb")
+    plain = tempfile.TemporaryFile()  # noqa: SIM115
     try:
-        first = next(chunks, b"")
-        encoding = _utf16(first[:HEAD])
-        if not expanded and not encoding:
-            stream.seek(0)
-            return stream
-        plain = tempfile.TemporaryFile()  # noqa: SIM115
         for chunk in _recoded(first, chunks, encoding):
             plain.write(chunk)
     except BaseException:
-        stream.close()
+        plain.close()
         raise
-    stream.close()
     plain.seek(0)
     return cast(BinaryIO, plain)
 
@@ -125,11 +138,14 @@ def _recoded(first: bytes, rest: Iterator[bytes], encoding: str | None) -> Itera
 
 def head(path: Path) -> bytes:
     """The first 64 KiB of the content, decompressed, as UTF-8 if it is text in UTF-16."""
-    with _expanded(path) or open(path, "rb") as stream:
-        try:
-            start = stream.read(HEAD)
-        except (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
-            raise LogError(f"the compressed data cannot be read ({error})") from error
+    start = b""
+    chunks = _bounded(_content(path, _compression(path)), float("inf"), [])
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= HEAD:
+            break
+    chunks.close()
+    start = start[:HEAD]
     encoding = _utf16(start)
     if encoding:
         start = start.decode(encoding, "replace").encode()

@@ -87,11 +87,11 @@ def read(
         for name, source in _sources(entry, kind, keep, run, notes).items()
     }
     names = {name for source in by_source.values() for name in _names(source)}
+    logged = names | {name for source in by_source.values() for name in source.columns}
     try:
-        columns = wanted.resolve(kind.preset, names)
+        columns = wanted.resolve(kind.preset, names, logged)
     except LogError as error:
-        known = {name for source in by_source.values() for name in source.columns}
-        raise _absent(wanted, kind, names | known, sources.text(paths), error) from None
+        raise LogError(f"{sources.text(paths)}: {error}") from None
     quarantine = _quarantine(by_source, max_bad_fraction)
     units = longtable.Units(step_base, sequence_length, tokens_per_step)
     by_name: dict[str, longtable.Rows] = {}
@@ -152,18 +152,9 @@ def _names(source: Source) -> set[str]:
     }
 
 
-def _absent(wanted: Wanted, kind: Format, names: set[str], where: str, error: LogError) -> LogError:
-    """The error of a column that is not there, with all the names that the log has."""
-    try:
-        wanted.resolve(kind.preset, names)
-    except LogError as fuller:
-        error = fuller
-    return LogError(f"{where}: {error}")
-
-
 def _quarantine(by_source: Mapping[str, Source], largest: float) -> pd.DataFrame:
     rows = [
-        (name, bad.offset, bad.reason, bad.head.decode("utf-8", "backslashreplace"))
+        (name, bad.offset, bad.reason, _printable(bad.head))
         for name, source in by_source.items()
         for bad in source.quarantine
     ]
@@ -176,3 +167,8 @@ def _quarantine(by_source: Mapping[str, Source], largest: float) -> pd.DataFrame
             f"{reason}: {head[:60]!r}"
         )
     return pd.DataFrame(rows, columns=["source", "offset", "reason", "head"])
+
+
+def _printable(head: bytes) -> str:
+    text = head.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

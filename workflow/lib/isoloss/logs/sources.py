@@ -11,6 +11,7 @@ from isoloss.logs import opening
 from isoloss.logs.records import Format, LogError, Open
 from isoloss.logs.registry import BY_NAME, FORMATS
 
+_ALIASES = {"tsv": "csv"}
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -52,6 +53,9 @@ def entries(paths: Paths) -> list[Entry]:
         for match in matches:
             _inside(match, _root(path))
             found[match] = None
+    for path in found:
+        if not path.is_dir() and not path.is_file():
+            raise LogError(f"{path.as_posix()}: not a regular file")
     # A pattern like `runs/**` matches folders and what is in them.
     files = {path for path in found if not path.is_dir()}
     return [
@@ -92,6 +96,7 @@ def _walk(root: Path) -> list[Path]:
 
 def of_name(name: str) -> Format:
     """The format of a name, or a LogError that lists them."""
+    name = _ALIASES.get(name, name)
     if name not in BY_NAME:
         raise LogError(f"no log format {name!r}; there are: auto, {', '.join(sorted(BY_NAME))}")
     return BY_NAME[name]
