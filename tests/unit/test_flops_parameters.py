@@ -105,6 +105,7 @@ def test_layers_are_dense_or_sparse_as_the_config_says():
         ({"attention": "nsa", "nsa_config": 7}, "nsa_config: 7: expected a mapping"),
         ({"n_embd": 4095}, "hidden_size: 4096, n_embd: 4095: these name one thing"),
         ({"layer_types": ["full"] * 3}, "layer_types: .*expected num_hidden_layers"),
+        ({"layer_types": [["full"]] * 32}, "layer_types: .*expected a list of words"),
         ({"layer_types": ["softmax"] * 32}, "layer_types: .*expected num_hidden_layers"),
         ({"sliding_window": 4096}, "sliding_window: 4096: not known for this model"),
         ({"mlp_only_layers": [0.5]}, "mlp_only_layers: .*list of whole numbers"),

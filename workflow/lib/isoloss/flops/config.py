@@ -56,14 +56,11 @@ def read_architecture(config: Mapping[str, Any]) -> Architecture:
     plain, routed, sparse = _feed_forwards(keys, hidden, family, len(kinds))
     mixers = {kind: mixer(keys, hidden, family, kind) for kind in dict.fromkeys(kinds)}
     counts = Counter(zip(kinds, sparse, strict=True))
-    layers = {
-        (kind, is_sparse): Layer(
-            mixers[kind],
-            routed if is_sparse else plain,
-            (family.norms if routed or plain else 1) * norm,
-        )
-        for kind, is_sparse in counts
-    }
+    layers = {}
+    for kind, is_sparse in counts:
+        block = routed if is_sparse else plain
+        norms = family.norms if block else family.norms // 2
+        layers[kind, is_sparse] = Layer(mixers[kind], block, norms * norm)
     predictors = keys.integer("num_nextn_predict_layers", default=0, least=0)
     architecture = Architecture(
         hidden=hidden,
@@ -95,7 +92,9 @@ def _kinds(keys: Keys, family: Family) -> list[str]:
     sliding = _sliding(keys, family, count)
     types = keys.value("layer_types", default=None)
     if types is not None:
-        kinds = [_HUGGING_FACE_KINDS.get(kind, kind) for kind in types]
+        if not isinstance(types, list | tuple) or not all(isinstance(t, str) for t in types):
+            raise ValueError(f"layer_types: {types!r}: expected a list of words")
+        kinds = [_HUGGING_FACE_KINDS.get(str(kind), str(kind)) for kind in types]
         if len(kinds) != count or not set(kinds) <= set(KINDS):
             raise ValueError(
                 f"layer_types: {types!r}: expected num_hidden_layers ({count}) words among "
