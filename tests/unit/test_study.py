@@ -1,0 +1,404 @@
+import textwrap
+from pathlib import Path
+
+import pytest
+from isoloss import study
+from isoloss.validation import InputError, read_yaml
+
+FIGURES, TABLES = ("scaling", "multiplier"), ("fits", "runs")
+STUDY = """\
+title: New against old
+runs: data/s/runs.csv
+arms:
+  base: {label: Old, role: baseline}
+  new: {label: New}
+metrics:
+  loss: {label: Loss}
+compute: {headline: 6n_non_embedding}
+"""
+SHEET = """\
+run,arm,model,log,parameters
+b1,base,1M,logs/b1.csv,1000000
+b2,base,2M,logs/b2.csv,2000000
+n1,new,1M,logs/n1.csv,1000000
+n2,new,2M,logs/n2.csv,2000000
+"""
+PUBLISHED = """\
+source: A paper
+fits:
+  - {place: Table 1, arm: base, metric: loss, coefficient: "2.5", exponent: "0.05"}
+multipliers:
+  - {place: Figure 1, candidate: new, metric: loss, loss: 2.1, multiplier: "1.2"}
+compute:
+  - {place: Table 2, run: b1, compute_pflop_s_days: "0.1"}
+"""
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch, root):
+    """A function that loads the study `s` after changes to its files; the working folder is new."""
+    monkeypatch.chdir(tmp_path)
+    Path("config/studies").mkdir(parents=True)
+    Path("data/s/logs").mkdir(parents=True)
+    for run in ("b1", "b2", "n1", "n2"):
+        Path(f"data/s/logs/{run}.csv").write_text("step,tokens,loss\n1,10,4.5\n2,20,4.25\n")
+    config = read_yaml(root / "config/config.yaml") | {"studies": ["s"]}
+
+    def load(study_text=STUDY, sheet=SHEET, published=None, **changes):
+        Path("config/studies/s.yaml").write_text(textwrap.dedent(study_text))
+        Path("data/s/runs.csv").write_text(sheet)
+        if published is not None:
+            Path("data/s/published.yaml").write_text(published)
+        return study.load(
+            config | changes, Path("config/studies"), root / "workflow/schemas", FIGURES, TABLES
+        )
+
+    return load
+
+
+def mistake(call, *args, **changes):
+    with pytest.raises(InputError) as error:
+        call(*args, **changes)
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+# --- what a study is
+
+
+def test_a_study_is_completed_with_the_defaults_key_by_key(load):
+    s = load(STUDY + "points: {window: 0.1}\ntables: [fits]\n")["s"]
+    assert s.settings["points"] == {"select": "final", "window": 0.1}
+    assert s.settings["fit"] == {"law": "power", "method": "least_squares_log"}
+    assert s.settings["figures"] == ["scaling", "multiplier"]
+    assert s.settings["tables"] == ["fits"]
+
+
+def test_a_study_in_eight_lines_has_its_runs_and_folder(load):
+    s = load(tables=["fits"])["s"]
+    assert s.folder == Path("data/s")
+    assert [run["run"] for run in s.runs] == ["b1", "b2", "n1", "n2"]
+    assert s.conventions == ("6n_non_embedding",)
+    assert s.files(s.runs[0]) == [Path("data/s/logs/b1.csv")]
+
+
+def test_the_baseline_comes_first_then_the_candidates_in_the_studys_order(load):
+    text = STUDY.replace("  base: {label: Old, role: baseline}\n", "").replace(
+        "  new: {label: New}\n",
+        "  new: {label: New}\n  also: {label: Too}\n  base: {label: Old, role: baseline}\n",
+    )
+    s = load(text, SHEET.replace("n2,new", "n2,also"), tables=["fits"])["s"]
+    assert list(s.arms) == ["base", "new", "also"]
+    assert s.baseline == "base"
+
+
+def test_conventions_are_the_headline_and_each_other_once(load):
+    text = STUDY.replace(
+        "6n_non_embedding}", "6n_non_embedding, also: [6n_with_head, 6n_non_embedding]}"
+    )
+    s = load(text, tables=["fits"])["s"]
+    assert s.conventions == ("6n_non_embedding", "6n_with_head")
+
+
+def test_studies_may_be_named_in_one_text(load):
+    assert list(load(studies="s s", tables=["fits"])) == ["s"]
+
+
+def test_compute_goes_without_saying_where_every_run_has_an_architecture(load):
+    Path("data/s/a.json").write_text("{}")
+    sheet = "run,arm,model,log,architecture,sequence_length\n" + "".join(
+        f"{row},a.json,4096\n"
+        for row in (line.rsplit(",", 1)[0] for line in SHEET.splitlines()[1:])
+    )
+    text = STUDY.replace("compute: {headline: 6n_non_embedding}\n", "")
+    assert load(text, sheet, tables=["fits"])["s"].conventions == ("matmul_causal",)
+
+
+def test_a_log_may_be_several_files_a_glob_or_a_folder(load):
+    folder = Path("data/s/logs/parts")
+    folder.mkdir()
+    for name in ("2.csv", "1.csv"):
+        (folder / name).write_text("step,loss\n1,2\n")
+    both = [folder / "1.csv", folder / "2.csv"]
+    for text in ("logs/parts", "logs/parts/*.csv", "logs/parts/1.csv; logs/parts/2.csv"):
+        s = load(sheet=SHEET.replace("logs/b1.csv", text), tables=["fits"])["s"]
+        assert s.files(s.runs[0]) == both
+
+
+# --- shards
+
+
+def many(n):
+    return [{"run": f"run-{i}"} for i in range(n)]
+
+
+def sharded(runs, size=16):
+    return study.Study("s", {}, tuple(runs), Path()).shards(size)
+
+
+def test_every_run_is_in_one_shard_of_a_power_of_two():
+    for n in (1, 16, 17, 100):
+        shards = sharded(many(n))
+        assert sorted(r["run"] for s in shards.values() for r in s) == sorted(
+            r["run"] for r in many(n)
+        )
+        counts = {int(name.split("-of-")[1]) for name in shards}
+        assert len(counts) == 1
+        count = counts.pop()
+        assert count & (count - 1) == 0
+        assert n <= count * 16 < 2 * max(n, 16)
+
+
+def test_adding_a_run_touches_one_shard():
+    before, after = sharded(many(100)), sharded(many(101))
+    assert sum(before.get(name) != runs for name, runs in after.items()) == 1
+
+
+def test_the_order_of_the_sheet_moves_no_run_to_another_shard():
+    def members(shards):
+        return {name: {r["run"] for r in runs} for name, runs in shards.items()}
+
+    assert members(sharded(many(50))) == members(sharded(many(50)[::-1]))
+
+
+def test_a_runs_shard_does_not_depend_on_pythons_hash():
+    where = {r["run"]: name for name, runs in sharded(many(8), 2).items() for r in runs}
+    assert [where[f"run-{i}"] for i in range(8)] == [
+        "3-of-4",
+        "3-of-4",
+        "2-of-4",
+        "1-of-4",
+        "2-of-4",
+        "1-of-4",
+        "0-of-4",
+        "0-of-4",
+    ]
+
+
+# --- mistakes in config and study
+
+
+def test_a_study_that_does_not_exist_is_named_with_the_nearest(load):
+    load(tables=["fits"])
+    Path("config/studies/moba-8k.yaml").write_text(STUDY)
+    message = mistake(load, studies=["moba-8"])
+    assert "no study `moba-8`" in message
+    assert "config/studies/moba-8.yaml" in message
+    assert "Did you mean `moba-8k`?" in message
+
+
+def test_a_key_of_the_config_that_is_misspelt_is_named(load):
+    message = mistake(load, ingset={"runs_per_shard": 2})
+    assert message.startswith("config/config.yaml: ")
+    assert "`ingset`" in message
+    assert "Did you mean `ingest`?" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"ingest": {"runs_per_shard": 0}}, ["ingest.runs_per_shard", "0"]),
+        ({"ingest": {"runs_per_shard": 2.5}}, ["ingest.runs_per_shard", "2.5"]),
+        ({"points": {"select": "finale", "window": 0.1}}, ["points.select", "'finale'", "`final`"]),
+        ({"points": {"select": "final", "window": 0}}, ["points.window", "0"]),
+        ({"studies": 3}, ["studies", "3"]),
+    ],
+)
+def test_a_bad_value_in_the_config_is_named_with_its_key(load, change, parts):
+    message = mistake(load, **change)
+    assert message.startswith("config/config.yaml: ")
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("title: ", "titel: ", ["unknown key `titel`", "Did you mean `title`?"]),
+        ("title: New against old\n", "", ["`title` is missing", "what the study compares"]),
+        ("runs: data/s/runs.csv\n", "", ["`runs` is missing", "path of the run sheet"]),
+        ("title: New against old", "title: ''", ["title", "''"]),
+        ("label: New", "lable: New", ["arms.new", "unknown key `lable`", "Did you mean `label`?"]),
+        ("label: New", "label: 8", ["arms.new.label", "8 is not of type 'string'"]),
+        (", role: baseline", "", ["arms", "0 arms have `role: baseline`", "base, new"]),
+        (
+            "label: New",
+            "label: New, role: baseline",
+            ["2 arms have `role: baseline`", "exactly one", "base, new"],
+        ),
+        ("role: baseline", "role: basline", ["arms.base.role", "'basline'", "`baseline`"]),
+        (
+            "  new: {label: New}\n",
+            "",
+            ["arms: ", "not have enough", "one of them with `role` baseline"],
+        ),
+        ("  loss: {label: Loss}", "  {}", ["metrics: {}", "the losses compared"]),
+        (
+            "headline: 6n_non_embedding",
+            "headline: 6n_non_embeding",
+            ["compute", "no convention `6n_non_embeding`", "Did you mean `6n_non_embedding`?"],
+        ),
+        ("headline:", "headlin:", ["compute", "unknown key `headlin`", "`headline`"]),
+        (
+            "headline: 6n_non_embedding",
+            "headline: logged",
+            ["convention `logged`", "log: {compute: <column>}"],
+        ),
+        ("compute: {headline: 6n_non_embedding}\n", "", ["`compute:", "headline", "missing"]),
+        (
+            "metrics:",
+            "figures: [scalling]\nmetrics:",
+            ["figures", "no `scalling`", "Did you mean `scaling`?"],
+        ),
+        ("metrics:", "tables: [fit]\nmetrics:", ["tables", "no `fit`", "Did you mean `fits`?"]),
+        (
+            "metrics:",
+            "figures: [scaling, scaling]\nmetrics:",
+            ["figures", "non-unique"],
+        ),
+        (
+            "  loss: {label: Loss}",
+            "  los: {label: Loss}",
+            ["metrics.los", "`los` does not occur in data/s/logs/b1.csv", "Did you mean `loss`?"],
+        ),
+        (
+            "label: Loss}",
+            "label: Loss, column: val_loss}",
+            ["metrics.loss", "`val_loss` does not occur", "Did you mean `loss`?"],
+        ),
+        (
+            "metrics:",
+            "log: {tokens: tokns}\nmetrics:",
+            ["log.tokens", "`tokns` does not occur", "Did you mean `tokens`?"],
+        ),
+        ("metrics:", "log: {tokns: tokens}\nmetrics:", ["log", "unknown key `tokns`", "`tokens`"]),
+        (
+            "metrics:",
+            "multiplier: {at_loss: [-2.1]}\nmetrics:",
+            ["multiplier.at_loss.0", "-2.1", "minimum of 0"],
+        ),
+        ("metrics:", "multiplier: {at_loss: ['2.1']}\nmetrics:", ["multiplier.at_loss.0", "2.1"]),
+        ("metrics:", "multiplier: {at_loss: [.nan]}\nmetrics:", ["at_loss", "nan"]),
+        ("metrics:", "multiplier: {at_loss: [.inf]}\nmetrics:", ["at_loss", "inf"]),
+        ("metrics:", "multiplier: {confidence: 95}\nmetrics:", ["multiplier.confidence", "95"]),
+        ("metrics:", "clean: {spike_mads: .nan}\nmetrics:", ["spike_mads", "nan"]),
+        ("metrics:", "points: {window: 1.5}\nmetrics:", ["points.window", "1.5"]),
+        ("metrics:", "fit: {law: powr}\nmetrics:", ["fit.law", "'powr'", "`power`"]),
+        (
+            "title: New against old",
+            "title: New against old\ntitle: again",
+            ["line 2, column 1", "key `title` stands twice"],
+        ),
+        ("arms:", "arms: [", ["line"]),
+        (
+            "runs: data/s/runs.csv",
+            "runs: data/s/rnus.csv",
+            ["data/s/rnus.csv", "no such run sheet"],
+        ),
+    ],
+)
+def test_a_mistake_in_a_study_is_named_with_file_key_value_and_mend(load, old, new, parts):
+    assert old in STUDY
+    message = mistake(load, STUDY.replace(old, new, 1), tables=["fits"])
+    for part in ["s.yaml" if "rnus" not in new else "rnus.csv", *parts]:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        (
+            "n1,new",
+            "n1,nwe",
+            ["data/s/runs.csv, line 4", "arm `nwe`", "Did you mean `new`?"],
+        ),
+        ("n2,new,2M", "b2,new,2M", ["line 5", "run `b2`", "line 3 already"]),
+        ("logs/n2.csv", "logs/n1.csv", ["line 5", "log `logs/n1.csv`", "line 4 already"]),
+        ("logs/n2.csv", "logs/n3.csv", ["line 5", "`logs/n3.csv` does not exist", "Did you mean"]),
+        ("logs/n2.csv,2000000", "logs/n2.csv,nan", ["line 5", "n2", "parameters"]),
+        (
+            "logs/n2.csv,2000000",
+            "logs/n2.csv,",
+            ["line 5", "run n2", "`6n_non_embedding` needs `architecture` (or `parameters`)"],
+        ),
+        (",parameters", ",parmeters", ["unknown column `parmeters`", "Did you mean `parameters`?"]),
+    ],
+)
+def test_a_mistake_in_the_sheet_is_named_with_line_value_and_mend(load, old, new, parts):
+    assert old in SHEET
+    message = mistake(load, sheet=SHEET.replace(old, new, 1), tables=["fits"])
+    for part in ["data/s/runs.csv", *parts]:
+        assert part in message
+
+
+def test_a_convention_that_needs_an_architecture_says_so(load):
+    message = mistake(load, STUDY.replace("6n_non_embedding", "matmul_causal"), tables=["fits"])
+    assert "data/s/runs.csv, line 2, run b1" in message
+    assert "`matmul_causal` needs `architecture` and `sequence_length`" in message
+
+
+def test_one_log_by_two_names_is_found(load):
+    sheet = SHEET.replace("logs/n2.csv", "logs/../logs/n1.csv")
+    assert "n1.csv" in mistake(load, sheet=sheet, tables=["fits"])
+    sheet = SHEET.replace("logs/n2.csv", "logs/n2.csv;logs/n1.csv")
+    assert "n1.csv" in mistake(load, sheet=sheet, tables=["fits"])
+
+
+@pytest.mark.parametrize("name", ["My_Study", "two words", "a.b"])
+def test_a_name_that_cannot_stand_in_a_path_of_results_is_refused(load, name):
+    load(tables=["fits"])
+    Path(f"config/studies/{name}.yaml").write_text(STUDY)
+    assert name in mistake(load, studies=[name], tables=["fits"])
+
+
+def test_a_metric_that_only_a_compressed_log_could_tell_passes(load):
+    load(tables=["fits"])
+    for path in Path("data/s/logs").glob("*.csv"):
+        path.write_bytes(b"\x1f\x8b\x00binary")
+    assert load(tables=["fits"])
+
+
+# --- published numbers
+
+PAPER = STUDY + "multiplier: {at_loss: [2.1]}\npublished: data/s/published.yaml\n"
+
+
+def test_published_numbers_that_fit_the_study_pass(load):
+    assert load(PAPER, published=PUBLISHED, tables=["fits"])["s"].settings["published"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("arm: base", "arm: bse", ["fits, entry 1", "arm `bse`", "Did you mean `base`?"]),
+        ("metric: loss, coeff", "metric: los, coeff", ["fits, entry 1", "metric `los`", "`loss`"]),
+        (
+            "candidate: new",
+            "candidate: base",
+            ["multipliers, entry 1", "candidate `base`", "new"],
+        ),
+        ("run: b1", "run: b9", ["compute, entry 1", "run `b9`", "b1, b2, n1, n2"]),
+        ("loss: 2.1", "loss: 2.2", ["multipliers, entry 1", "loss 2.2", "at_loss", "2.1"]),
+        ('"2.5"', "2.5", ["fits.0.coefficient", "2.5 is not of type 'string'"]),
+        ('"2.5"', '"nan"', ["fits.0.coefficient", "'nan'"]),
+        ('"2.5"', '"-2.5"', ["fits.0.coefficient", "'-2.5'"]),
+        ("place: Table 1, ", "", ["fits.0", "`place` is missing"]),
+        ("exponent: ", "exponnt: ", ["fits.0", "exponnt"]),
+        ("source: A paper\n", "", ["`source` is missing"]),
+        (
+            "arm: base, metric: loss",
+            "arm: base, metric: loss, convention: logged",
+            ["fits, entry 1", "convention `logged`", "6n_non_embedding"],
+        ),
+    ],
+)
+def test_a_mistake_in_published_numbers_is_named(load, old, new, parts):
+    assert old in PUBLISHED
+    message = mistake(load, PAPER, published=PUBLISHED.replace(old, new, 1), tables=["fits"])
+    for part in ["data/s/published.yaml", *parts]:
+        assert part in message
+
+
+def test_a_missing_file_of_published_numbers_is_named(load):
+    assert "data/s/published.yaml: there is no such file" in mistake(load, PAPER, tables=["fits"])
