@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from isoloss.logs.quarantine import Quarantine
+from isoloss.logs.quarantine import HEAD, Quarantine
 
 BLOCK, HEADER = 32768, 7
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
@@ -53,7 +53,7 @@ def records(stream: BinaryIO, bad: Quarantine, notes: list[str]) -> Iterator[tup
                 if kind == FULL:
                     yield base + at, content
                 else:
-                    parts = _Parts(base + at, block[at : at + 200], [content])
+                    parts = _Parts(base + at, block[at : at + HEAD], [content])
             elif parts:
                 parts.add(content)
                 if kind == LAST and parts.size > MAX_RECORD:
@@ -114,7 +114,7 @@ class _Damage:
     @staticmethod
     def at(block: bytes, base: int, at: int) -> "_Damage":
         """What is wrong with the chunk at `at`, the last one of its block or not."""
-        size, head = len(block), block[at : at + 200]
+        size, head = len(block), block[at : at + HEAD]
         if block.count(0, at) == size - at:
             return _Damage(base + at, "NUL bytes in place of a record", head, blank=True)
         if at + HEADER > size:

@@ -3,6 +3,7 @@
 from isoloss.logs.records import Bad, LogError
 
 MAX_RECORDS = 100_000
+HEAD = 200  # Bytes kept of a broken record.
 
 
 class Quarantine:
@@ -19,4 +20,4 @@ class Quarantine:
                 f"more than {MAX_RECORDS:,} broken records, the first at {first.offset} "
                 f"({first.reason}): the file is damaged throughout, or of another format"
             )
-        self.records.append(Bad(offset, reason, bytes(head[:200])))
+        self.records.append(Bad(offset, reason, bytes(head[:HEAD])))

@@ -20,7 +20,7 @@ from isoloss.logs.quarantine import Quarantine
 from isoloss.logs.records import Format, LogError, Open, Preset, Source
 from isoloss.logs.runs import choose_run
 from isoloss.logs.tensor import Event, Number, numbers_of, parse_event, width
-from isoloss.logs.tfrecord import HEADER, Window, record_length, windows
+from isoloss.logs.tfrecord import FOOTER, HEADER, Window, record_length, windows
 from isoloss.logs.wire import WireError
 
 MAX_TAGS = 10_000
@@ -50,24 +50,24 @@ class _Reader:
             patience = PATIENCE if 0 < length <= LONGEST else 0
             while patience and len(starts):
                 rows = sliding_window_view(data, length)[starts]
-                event = self._parse(rows[0].tobytes(), window.base + int(starts[0]))
+                event = self._parse(window, int(starts[0]), length)
                 alike = _alike(event, rows)
                 if event:
                     self._together(event, rows[alike], window.base + starts[alike])
                 starts = starts[~alike]
                 patience -= int(alike.sum() < FEW)
             for start in starts.tolist():
-                record = window.data[start : start + length]
-                if event := self._parse(record, window.base + start):
+                if event := self._parse(window, start, length):
                     row = (window.base + start - HEADER, event.step, event.wall_time)
                     for number in event.numbers:
                         self.singles[number.tag].append((*row, number.value))
 
-    def _parse(self, record: bytes, start: int) -> Event | None:
+    def _parse(self, window: Window, start: int, length: int) -> Event | None:
         try:
-            event = parse_event(record)
+            event = parse_event(window.data[start : start + length])
         except WireError as error:
-            self.bad.add(start - HEADER, f"not an Event message: {error}", record)
+            head = window.data[start - HEADER : start + length + FOOTER]
+            self.bad.add(window.base + start - HEADER, f"not an Event message: {error}", head)
             return None
         self.others.update(event.others)
         for number in event.numbers:

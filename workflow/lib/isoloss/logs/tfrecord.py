@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from isoloss.logs.quarantine import Quarantine
+from isoloss.logs.quarantine import HEAD, Quarantine
 
 HEADER, FOOTER = 12, 4
 WINDOW = 4 << 20
@@ -87,18 +87,18 @@ class _Buffer:
     data: bytes = b""
     at: int = 0
     base: int = 0
-    need: int = WINDOW
+    need: int = 0
     ended: bool = False
 
     def fill(self) -> None:
-        """Drop what has been dealt with; have `need` bytes, or all there are (then `ended`)."""
+        """Drop what has been dealt with; have a window, or all there is (then `ended`)."""
         pieces = [self.data[self.at :]]
         self.base += self.at
-        missing = self.need - len(pieces[0])
+        missing = max(self.need, WINDOW) - len(pieces[0])
         while missing > 0 and (piece := self.stream.read(missing)):
             pieces.append(piece)
             missing -= len(piece)
-        self.data, self.at, self.need, self.ended = b"".join(pieces), 0, WINDOW, missing > 0
+        self.data, self.at, self.need, self.ended = b"".join(pieces), 0, 0, missing > 0
 
 
 @dataclass
@@ -152,15 +152,18 @@ class _Frames:
             at = after
         buffer.at = at
         left = size - at
+        if reason and left < HEAD and not buffer.ended:
+            buffer.need = HEAD
+            return None
         cut = not reason and buffer.ended and left > 0
         if cut:
             wanted = HEADER if left < HEADER else length + HEADER + FOOTER
             reason = f"{left} of its {wanted} bytes are there"
         if reason:
             buffer.at += 1
-            return _Lost(buffer.base + at, reason, data[at : at + 200], cut, data[at] == 0)
+            return _Lost(buffer.base + at, reason, data[at : at + HEAD], cut, data[at] == 0)
         if left >= HEADER:
-            buffer.need = max(WINDOW, length + HEADER + FOOTER)
+            buffer.need = length + HEADER + FOOTER
         return None
 
     def verified(self, buffer: _Buffer, bad: Quarantine) -> Window:
@@ -169,10 +172,9 @@ class _Frames:
         stored = sliding_window_view(np.frombuffer(buffer.data, np.uint8), FOOTER)
         footers = stored[starts + lengths].view("<u4")[:, 0]
         sound = _mask(np.array(self.checksums, np.uint32)) == footers
-        for start in starts[~sound].tolist():
-            at = start - HEADER
-            head = buffer.data[at : at + 200]
-            bad.add(buffer.base + at, "wrong checksum of the record's data", head)
+        for start, length in zip(starts[~sound].tolist(), lengths[~sound].tolist(), strict=True):
+            head = buffer.data[start - HEADER : start + length + FOOTER]
+            bad.add(buffer.base + start - HEADER, "wrong checksum of the record's data", head)
         return Window(buffer.data, buffer.base, starts[sound], lengths[sound])
 
 
