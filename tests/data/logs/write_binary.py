@@ -10,6 +10,7 @@ import math
 import os
 import shutil
 import struct
+import sys
 import tempfile
 from pathlib import Path
 
@@ -143,6 +144,7 @@ def write_wandb() -> None:
         return wandb.init(project="isoloss", name=name, id=key, dir=folder, settings=settings)
 
     def store(folder: str, place: str) -> None:
+        wandb.teardown()  # What writes the file is another process, and late.
         (file,) = Path(folder).glob("wandb/offline-run-*/*.wandb")
         path = HERE / "wandb" / place / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,9 +207,8 @@ def write_mlflow() -> None:
 
 
 if __name__ == "__main__":
-    for name in ("tensorboard", "wandb", "mlflow"):
-        shutil.rmtree(HERE / name, ignore_errors=True)
+    writers = {"tensorboard": write_tensorboard, "wandb": write_wandb, "mlflow": write_mlflow}
     write_truth()
-    write_tensorboard()
-    write_wandb()
-    write_mlflow()
+    for name in sys.argv[1:] or writers:
+        shutil.rmtree(HERE / name, ignore_errors=True)
+        writers[name]()
