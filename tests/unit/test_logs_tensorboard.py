@@ -88,7 +88,7 @@ def tree(folder):
 def test_equals_the_truth_of_a_resumed_run(segment):
     source = parse(RESUMED[segment].read_bytes())
     truth = TRUTH[(TRUTH.run == "resumed") & (TRUTH.segment == segment)]
-    evaluated = truth.dropna(subset="eval_loss")
+    evaluated = truth[truth.step % 10 == 0]
     for tag, frame, name in [
         ("train/loss", truth, "loss"),
         ("tokens", truth, "tokens"),

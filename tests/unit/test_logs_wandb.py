@@ -111,7 +111,7 @@ def test_equals_the_truth_of_a_resumed_run(segment):
     np.testing.assert_array_equal(train["iter"], truth.step)
     np.testing.assert_array_equal(train["tokens"], truth.tokens)
     np.testing.assert_array_equal(train["train/loss"], truth.loss)
-    truth = truth.dropna(subset="eval_loss")
+    truth = truth[truth.step % 10 == 0]
     np.testing.assert_array_equal(evaluated["iter"], truth.step)
     np.testing.assert_array_equal(evaluated["val/loss"], truth.eval_loss)
     assert min(train["_step"]) == 0

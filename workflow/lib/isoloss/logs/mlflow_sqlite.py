@@ -23,6 +23,12 @@ MAX_METRICS = 10_000
 MAX_VALUE = 1 << 20  # Bytes of a text or of a row.
 _MAGIC = b"SQLite format 3\x00"
 _STEPS = 10_000  # Instructions of SQLite's machine between two looks at how many there have been.
+_PRAGMAS = (
+    "trusted_schema = OFF",
+    "ignore_check_constraints = ON",
+    "cell_size_check = ON",
+    "mmap_size = 0",
+)
 _JOURNALS = ("-wal", "-journal")
 
 
@@ -75,7 +81,7 @@ def _read(stream: BinaryIO, run: str | None) -> Source:
     try:
         with _opened(stream) as database:
             return _metrics(database, _chosen(database, run))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:  # Messages quote the damage as text.
         raise LogError(
             f"the MLflow database cannot be read: {error}; if it is damaged, save what can be with "
             "`sqlite3 mlflow.db .recover`"
@@ -96,7 +102,7 @@ def _opened(stream: BinaryIO) -> Iterator[sqlite3.Connection]:
             database.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
             database.set_progress_handler(_allowance(10 * size + 10_000_000), _STEPS)
-            for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
+            for pragma in _PRAGMAS:
                 database.execute(f"PRAGMA {pragma}")
             _check(database)
             database.set_authorizer(_authorize)
@@ -131,6 +137,8 @@ def _check(database: sqlite3.Connection) -> None:
     if not {"runs", "metrics"} <= tables:
         raise LogError("an SQLite database without MLflow's tables `runs` and `metrics`")
     for table in ("runs", "metrics"):
+        if any(hidden for *_, hidden in database.execute(f"PRAGMA table_xinfo({table})")):
+            raise LogError(f"the table `{table}` computes columns: this is not MLflow's database")
         (verdict,) = database.execute(f"PRAGMA integrity_check({table})").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"table {table}: {verdict}")
