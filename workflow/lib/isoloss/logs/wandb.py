@@ -4,10 +4,13 @@ Source: wandb/proto/wandb_internal.proto: Record, HistoryRecord, HistoryItem, Ru
 """
 
 import json
+import re
 import struct
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from math import inf, nan
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -26,8 +29,11 @@ MAX_KINDS = 10_000
 MAX_TREE = 1 << 20  # A larger JSON object is a table or a picture, not numbers.
 _REMEMBERED = 10_000
 _HISTORY, _RUN, _EXIT = 2, 17, 18
-_NUM_TAG, _HISTORY_TAG, _SUMMARY_TAG, _ITEM_TAG = 0x08, 0x12, 0x1A, 0x0A
-_VALUE_TAG = b"\x82\x01"  # HistoryItem.value_json
+_NUM_TAG, _HISTORY_TAG, _SUMMARY_TAG, _STEP_TAG = 0x08, 0x12, 0x1A, 0x12
+# An item as wandb writes it: its length, its `key` or `nested_key` fields and, after a tag of two
+# bytes and its length, `value_json`. In a row of plain numbers no text can be taken for a tag.
+_ITEM = re.compile(rb"\n.([\n\x12].[^\x82]*)\x82\x01.([^\n\x12]*)", re.DOTALL)
+_AROUND = 5  # Bytes of an item that are outside the two groups.
 _WORDS = {
     b"null": nan,  # What NaN becomes on its way through strict JSON.
     b"true": 1.0,
@@ -38,39 +44,70 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """How to read rows whose items have the same keys in the same order, all plain numbers.
+
+    pick: (offset, values...) -> a row; size: the bytes of the items less those of the values.
+    """
+
+    rows: "array[float]"
+    pick: Callable[[tuple[float, ...]], tuple[float, ...]]
+    size: int
+
+    def fits(self, data: bytes, at: int, end: int) -> bool:
+        """Whether the items, and `step` after them, are all there is up to `end`."""
+        stop = at + self.size
+        return stop == end or (
+            stop + 1 < end and data[stop] == _STEP_TAG and stop + 2 + data[stop + 1] == end
+        )
+
+
 class _History:
     """Rows by the set of keys that they log; keys come in any order, so each order is mapped."""
 
     def __init__(self) -> None:
         self.kinds: dict[tuple[str, ...], array[float]] = {}
         self.orders: dict[tuple[str, ...], tuple[array[float], list[int]]] = {}
-        self.keys: dict[bytes, str] = {}  # Name of a key by the bytes that hold it in an item.
+        self.plans: dict[tuple[bytes, ...], _Plan | None] = {}
         self.texts: set[str] = set()
 
     def add(self, offset: int, data: bytes, at: int, end: int) -> None:
         """Add the row in bytes [at, end), a HistoryRecord; WireError where it is none."""
-        names: list[str] = []
-        values: list[float] = [offset]
-        keys = self.keys
-        while at < end:
-            # The usual item: `nested_key` and `value_json`, both of fewer than 128 bytes.
-            after = at + 2 + data[at + 1] if at + 1 < end else end + 1
-            if data[at] == _ITEM_TAG and after <= end and data[at + 1] < 0x80:
-                split = data.find(_VALUE_TAG, at + 2, after)
-                name = keys.get(data[at + 2 : split])
-                text = split + 3
-                if name is not None and 0 <= split < after - 2 and text + data[text - 1] == after:
-                    try:
-                        values.append(float(data[text:after]))
-                        names.append(name)
-                    except ValueError:
-                        self._add_value(name, data[text:after], names, values)
-                    at = after
-                    continue
-            at = self._add_field(data, at, end, names, values)
-        self._place(tuple(names), values)
+        if found := _ITEM.findall(data, at, end):
+            heads, texts = zip(*found, strict=True)
+            if heads not in self.plans:
+                if len(self.plans) >= _REMEMBERED:
+                    self.plans.clear()
+                self.plans[heads] = self._plan(heads)
+            plan = self.plans[heads]
+            if plan and plan.fits(data, at + sum(map(len, texts)), end):
+                try:
+                    plan.rows.extend(plan.pick((offset, *map(float, texts))))
+                except ValueError:  # Not a plain number.
+                    pass
+                else:
+                    return
+        self._add_fields(offset, data, at, end)
 
-    def _place(self, names: tuple[str, ...], values: list[float]) -> None:
+    def _plan(self, heads: tuple[bytes, ...]) -> "_Plan | None":
+        """How to read rows whose items begin so; None for those to be read field by field."""
+        names = []
+        for head in heads:
+            try:
+                name, _, odd = _item(head, 0, len(head))
+            except WireError:
+                return None
+            if odd:
+                return None
+            names.append(name)
+        if "_step" not in names:
+            return None
+        rows, order = self._order(tuple(names))
+        return _Plan(rows, itemgetter(*order), sum(len(head) + _AROUND for head in heads))
+
+    def _order(self, names: tuple[str, ...]) -> "tuple[array[float], list[int]]":
+        """The rows with these keys, and where in (offset, values...) each of their columns is."""
         if names not in self.orders:
             last = {name: i for i, name in enumerate(names, start=1)}
             kind = tuple(sorted(last))
@@ -80,31 +117,29 @@ class _History:
                 self.orders.clear()
             rows = self.kinds.setdefault(kind, array("d"))
             self.orders[names] = rows, [0, *(last[name] for name in kind)]
-        rows, order = self.orders[names]
-        rows.extend([values[i] for i in order])
+        return self.orders[names]
 
-    def _add_field(
-        self, data: bytes, at: int, end: int, names: list[str], values: list[float]
-    ) -> int:
-        """Add the field of a HistoryRecord that begins at `at`; the byte after it."""
-        number, kind, first, after = next(fields(data, at, end))
-        if (number, kind) == (1, LENGTH):
-            name, value, head = _item(data, first, after)
-            if head and len(self.keys) < _REMEMBERED:
-                self.keys[head] = name
-            if isinstance(value, float):
-                names.append(name)
-                values.append(value)
-            else:
-                self._add_value(name, value, names, values)
-        elif (number, kind) == (2, LENGTH) and "_step" not in names:
-            step = 0
-            for inner, inner_kind, left, right in fields(data, first, after):
-                if (inner, inner_kind) == (1, VARINT):
-                    step = signed(varint(data, left, right)[0])
-            names.append("_step")
-            values.append(float(step))
-        return after
+    def _add_fields(self, offset: int, data: bytes, at: int, end: int) -> None:
+        """Add a row field by field."""
+        names: list[str] = []
+        values: list[float] = [offset]
+        for number, kind, first, after in fields(data, at, end):
+            if (number, kind) == (1, LENGTH):
+                name, value, _ = _item(data, first, after)
+                if isinstance(value, float):
+                    names.append(name)
+                    values.append(value)
+                else:
+                    self._add_value(name, value, names, values)
+            elif (number, kind) == (2, LENGTH) and "_step" not in names:
+                step = 0
+                for inner, inner_kind, left, right in fields(data, first, after):
+                    if (inner, inner_kind) == (1, VARINT):
+                        step = signed(varint(data, left, right)[0])
+                names.append("_step")
+                values.append(float(step))
+        rows, order = self._order(tuple(names))
+        rows.extend([values[i] for i in order])
 
     def _add_value(self, name: str, text: bytes, names: list[str], values: list[float]) -> None:
         """Add the numbers of a JSON text that is not a plain number: words, objects of numbers."""
@@ -120,6 +155,8 @@ class _History:
         """A block a set of keys, in the order in which these first appear."""
         blocks = []
         for kind, rows in self.kinds.items():
+            if not rows:  # Every row of this kind had something else than a plain number.
+                continue
             table = np.frombuffer(rows).reshape(-1, 1 + len(kind))
             columns = [pa.array(table[:, 0].astype(np.int64))]
             columns += [pa.array(np.ascontiguousarray(column)) for column in table.T[1:]]
@@ -128,29 +165,28 @@ class _History:
         return tuple(blocks)
 
 
-def _item(data: bytes, at: int, end: int) -> tuple[str, float | bytes, bytes]:
-    """Name and value of a HistoryItem, a number or a JSON text; and, where the item is nothing but
-    keys followed by a JSON text, the bytes of these keys."""
+def _item(data: bytes, at: int, end: int) -> tuple[str, float | bytes, bool]:
+    """Name and value of a HistoryItem, a number or a JSON text; and if it has other fields than the
+    name's."""
     path: list[str] = []
-    key, head, before = "", b"", at
+    key, more = "", False
     value: float | bytes = b'""'
     for number, kind, first, after in fields(data, at, end):
         if number in (1, 2) and kind == LENGTH:
             text = data[first:after].decode("utf-8", "backslashreplace")
             key = text if number == 1 else key
             path += [text] if number == 2 else []
-        elif number in (8, 16) and kind == LENGTH:
+            continue
+        more = True
+        if number in (8, 16) and kind == LENGTH:
             value = data[first:after]
-            plain = number == 16 and after == end and data.find(_VALUE_TAG, at, end) == before
-            head = data[at:before] if plain else b""
         elif number in (3, 4, 5) and kind == VARINT:
             bits = varint(data, first, after)[0]
             zigzag = (bits >> 1) ^ -(bits & 1)  # Signed numbers of type sint64.
             value = nan if number == 3 else float(bits if number == 4 else zigzag)
         elif (number, kind) == (6, FIXED64):
             value = float(struct.unpack_from("<d", data, first)[0])
-        before = after
-    return ".".join(path) or key, value, head
+    return ".".join(path) or key, value, more
 
 
 def _numbers(name: str, text: bytes) -> Iterator[tuple[str, float | None]]:
@@ -210,14 +246,19 @@ class _Run:
             self.notes.append(f"keys that do not hold numbers: {', '.join(shown[:20])}{more}")
 
     def _add(self, offset: int, data: bytes) -> None:
-        # Two records in three are summaries; they repeat what the history says.
-        if len(data) > 16 and data[0] == _NUM_TAG:
+        end = len(data)
+        if end > 16 and data[0] == _NUM_TAG:  # The usual record: its number, then one message.
             at = 1
             while data[at] >= 0x80 and at < 11:
                 at += 1
             if data[at + 1] == _SUMMARY_TAG:
-                return
-        for number, kind, first, after in fields(data, 0, len(data)):
+                return  # Two records in three: they repeat what the history says.
+            if data[at + 1] == _HISTORY_TAG:
+                length, first = varint(data, at + 2, end)
+                if first + length == end:
+                    self.history.add(offset, data, first, end)
+                    return
+        for number, kind, first, after in fields(data, 0, end):
             if kind == LENGTH and number == _HISTORY:
                 self.history.add(offset, data, first, after)
             elif kind == LENGTH and number == _RUN:
