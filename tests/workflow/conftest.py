@@ -1,0 +1,163 @@
+"""Copies of the workflow in temporary folders, and what Snakemake does and would do in them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = ("Snakefile", "Makefile", "environment.yml", "config", "workflow")
+# What is not kept in git would change the copy: half-written files, results, bytecode of old code.
+UNWANTED = shutil.ignore_patterns("*.part", ".snakemake", "results", "logs.*")
+
+
+class Project:
+    """A copy of the workflow with some studies, built or not."""
+
+    bin = Path(sys.executable).parent  # where the environment's programs are
+
+    def __init__(self, folder, studies):
+        self.folder = folder
+        for name in PROGRAM:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=UNWANTED)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, folder / name)
+        for study in studies:
+            example = ROOT / "tests/data" / study
+            if example.is_dir():
+                shutil.copytree(example, folder, dirs_exist_ok=True)
+            else:
+                shutil.copytree(ROOT / "data" / study, folder / "data" / study)
+        for path in (folder / "config/studies").glob("*.yaml"):
+            if path.stem not in studies:
+                path.unlink()
+        config = folder / "config/config.yaml"
+        text, found = re.subn(
+            r"^studies:.*$", f"studies: [{', '.join(studies)}]", config.read_text(), flags=re.M
+        )
+        assert found == 1
+        config.write_text(text)
+
+    def run(self, *command):
+        """Run a command here as a user would, outside of the tests' environment."""
+        clean = {
+            key: value
+            for key, value in os.environ.items()
+            if key not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MFLAGS")
+            and not key.startswith(("PYTEST", "COV"))
+        }
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=clean | {"PYTHONIOENCODING": "utf-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    def snakemake(self, *arguments):
+        return self.run(
+            str(self.bin / "snakemake"),
+            "--workflow-profile",
+            "workflow/profiles/default",
+            *arguments,
+        )
+
+    def build(self, *arguments, cores=2):
+        done = self.snakemake("--cores", str(cores), *arguments)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def pending(self):
+        """The jobs that a run would do, named by their log file: `fit/tiny`, `figure/tiny/curves`.
+
+        From the summary of Snakemake's plan, which does not run anything either.
+        """
+        done = self.snakemake("--summary")
+        assert done.returncode == 0, done.stdout
+        lines = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
+        header, *rows = lines
+        log, plan = header.index("log-file(s)"), header.index("plan")
+        assert rows
+        assert {row[plan] for row in rows} <= {"update pending", "no update"}, done.stdout
+        return {
+            row[log].removeprefix("logs/").removesuffix(".log")
+            for row in rows
+            if row[plan] == "update pending"
+        }
+
+    def replace(self, name, old, new):
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{name} does not have {old!r}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    @contextmanager
+    def changed(self, *names):
+        """Files that may be changed within, and are afterwards what they were, times included."""
+        paths = [self.folder / name for name in names]
+        before = {p: (p.read_bytes(), p.stat()) if p.exists() else None for p in paths}
+        try:
+            yield
+        finally:
+            for path, old in before.items():
+                if old is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    path.write_bytes(old[0])
+                    os.utime(path, ns=(old[1].st_atime_ns, old[1].st_mtime_ns))
+
+    def files(self, under):
+        """Every file below a folder by its path there, as bytes."""
+        home = self.folder / under
+        return {
+            path.relative_to(home).as_posix(): path.read_bytes()
+            for path in sorted(home.rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A function that makes a copy of the workflow with the studies named."""
+    return lambda *studies: Project(tmp_path / "project", studies)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The two tiny studies, built: `tiny` in several shards and with published numbers."""
+    home = Project(tmp_path_factory.mktemp("tiny") / "project", ("tiny", "logged"))
+    home.replace("config/config.yaml", "runs_per_shard: 16", "runs_per_shard: 3")
+    study = home.folder / "config/studies/tiny.yaml"
+    study.write_text(study.read_text() + "published: data/tiny/published.yaml\n")
+    (home.folder / "data/tiny/published.yaml").write_text(
+        "source: Its maker\n"
+        "multipliers:\n"
+        '  - {place: here, candidate: new, metric: loss, loss: 3.2, multiplier: "1.25"}\n'
+        '  - {place: there, candidate: new, metric: loss, loss: 3.2, multiplier: "1.9"}\n'
+    )
+    home.output = home.build()
+    return home
+
+
+@pytest.fixture(scope="session")
+def papers(tmp_path_factory):
+    """The three studies of the papers, built cold twice: with one core, and with two elsewhere."""
+    built = []
+    for cores, name in ((1, "one core"), (2, "two")):
+        folder = tmp_path_factory.mktemp("papers") / name
+        home = Project(folder, ("kimi-linear", "moba-8k", "moba-32k"))
+        home.output = home.build(cores=cores)
+        built.append(home)
+    return built

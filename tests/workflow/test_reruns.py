@@ -1,0 +1,223 @@
+"""What runs again after a change, and what does not: each the exact set of jobs."""
+
+import os
+import time
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("tiny")
+LIB = "workflow/lib/isoloss"
+FIGURES = {f"figure/tiny/{name}" for name in ("curves", "scaling", "multiplier")}
+LOGGED_FIGURES = {f"figure/logged/{name}" for name in ("scaling", "multiplier")}
+TABLES = {f"table/tiny/{name}" for name in ("fits", "multipliers", "runs")}
+LAST = {"claims/tiny", "headline"}
+AFTER_CLEAN = {"flops/tiny", "points/tiny", "fit/tiny", "multiplier/tiny"} | FIGURES | TABLES | LAST
+
+
+def of_both(*jobs):
+    return {job.format(study=study) for job in jobs for study in ("tiny", "logged")}
+
+
+@pytest.fixture(autouse=True)
+def _up_to_date(tiny):
+    """What one test changed, it has undone: else the next one would be blamed."""
+    yield
+    assert not (tiny.folder / "data/tiny/logs/base-15M.csv").exists()
+
+
+def shard_of(tiny, run):
+    """The shard whose cleaned table has the run."""
+    for path in (tiny.folder / "results/clean/tiny").glob("*.csv"):
+        if f"\n{run}," in path.read_text():
+            return path.stem
+    raise AssertionError(f"no shard has {run}")
+
+
+def test_there_are_several_shards(tiny):
+    assert len(list((tiny.folder / "results/ingest/tiny").glob("*.parquet"))) > 1
+
+
+def test_touching_every_file_reruns_nothing(tiny):
+    later = time.time() + 60
+    before = {}
+    for folder in ("config", "data", "workflow", "Snakefile", "environment.yml"):
+        top = tiny.folder / folder
+        for path in [top] if top.is_file() else top.rglob("*"):
+            if path.is_file():
+                before[path] = path.stat()
+                os.utime(path, (later, later))
+    assert len(before) > 60
+    try:
+        assert tiny.pending() == set()
+    finally:
+        for path, old in before.items():
+            os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))
+
+
+def test_a_changed_byte_in_one_log_reruns_its_shard_and_what_follows_in_its_study_alone(tiny):
+    log = "data/tiny/logs/base-10M.csv"
+    shard = shard_of(tiny, "base-10M")
+    with tiny.changed(log):
+        tiny.replace(log, "19,4.6076", "19,4.6077")
+        assert tiny.pending() == {f"ingest/tiny/{shard}", f"clean/tiny/{shard}"} | AFTER_CLEAN
+
+
+def test_a_colour_reruns_figures_alone(tiny):
+    with tiny.changed("config/plotting.yaml"):
+        tiny.replace("config/plotting.yaml", '"#0072B2"', '"#0072B3"')
+        assert tiny.pending() == FIGURES | LOGGED_FIGURES
+
+
+def test_a_comment_in_the_looks_reruns_nothing(tiny):
+    with tiny.changed("config/plotting.yaml", "config/config.yaml", "config/studies/tiny.yaml"):
+        for name in ("config/plotting.yaml", "config/config.yaml", "config/studies/tiny.yaml"):
+            path = tiny.folder / name
+            path.write_text("# A remark.\n" + path.read_text())
+        assert tiny.pending() == set()
+
+
+def test_a_label_reruns_figures_and_tables_alone(tiny):
+    study = "config/studies/tiny.yaml"
+    with tiny.changed(study):
+        tiny.replace(study, "label: New optimiser", "label: Newer optimiser")
+        assert tiny.pending() == FIGURES | TABLES
+
+
+def test_a_loss_to_report_reruns_multipliers_and_what_follows(tiny):
+    study = "config/studies/tiny.yaml"
+    with tiny.changed(study):
+        tiny.replace(study, "at_loss: [3.2]", "at_loss: [3.2, 3.1]")
+        assert tiny.pending() == {
+            "multiplier/tiny",
+            "figure/tiny/scaling",
+            "figure/tiny/multiplier",
+            "table/tiny/multipliers",
+            *LAST,
+        }
+
+
+def test_a_changed_published_number_reruns_claims_alone(tiny):
+    name = "data/tiny/published.yaml"
+    with tiny.changed(name):
+        tiny.replace(name, '"1.9"', '"1.8"')
+        assert tiny.pending() == {"claims/tiny"}
+
+
+def test_adding_a_run_touches_one_shard(tiny):
+    sheet, log = "data/tiny/runs.csv", "data/tiny/logs/base-15M.csv"
+    with tiny.changed(sheet, log):
+        text = (tiny.folder / "data/tiny/logs/base-20M.csv").read_text()
+        (tiny.folder / log).write_text(text.replace("4.2698", "4.2699"))
+        path = tiny.folder / sheet
+        path.write_text(path.read_text() + "base-15M,base,15M,logs/base-15M.csv,15000000,262144\n")
+        pending = tiny.pending()
+    assert pending >= AFTER_CLEAN
+    rest = sorted(pending - AFTER_CLEAN)
+    assert len(rest) == 2
+    assert rest[0].startswith("clean/tiny/")
+    assert rest[1].startswith("ingest/tiny/")
+    assert rest[0].split("/")[-1] == rest[1].split("/")[-1]
+
+
+def test_the_order_of_the_run_sheet_reruns_no_reading(tiny):
+    sheet = "data/tiny/runs.csv"
+    with tiny.changed(sheet):
+        path = tiny.folder / sheet
+        header, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([header, *rows[4:], *rows[:4]]) + "\n")
+        pending = tiny.pending()
+    assert "flops/tiny" in pending  # its rows are in the order of the sheet
+    assert not [job for job in pending if job.endswith("/logged") or "/logged/" in job]
+
+
+@pytest.mark.parametrize("module", ["fitting.py", "multiplier.py", "cleaning.py", "job.py"])
+def test_a_comment_or_a_docstring_in_the_library_reruns_nothing(tiny, module):
+    name = f"{LIB}/{module}"
+    with tiny.changed(name):
+        path = tiny.folder / name
+        text = path.read_text()
+        assert text.startswith('"""')
+        path.write_text('"""Other words, ' + text[3:] + "\n\n# A remark.\n")
+        assert tiny.pending() == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs"),
+    [
+        (
+            f"{LIB}/multiplier.py",
+            of_both(
+                "multiplier/{study}",
+                "figure/{study}/scaling",
+                "figure/{study}/multiplier",
+                "table/{study}/multipliers",
+                "claims/{study}",
+            )
+            | {"headline"},
+        ),
+        (
+            f"{LIB}/fitting.py",
+            of_both(
+                "fit/{study}",
+                "multiplier/{study}",
+                "figure/{study}/scaling",
+                "figure/{study}/multiplier",
+                "table/{study}/fits",
+                "table/{study}/multipliers",
+                "claims/{study}",
+            )
+            | {"headline", "figure/tiny/curves"},
+        ),
+        (f"{LIB}/stages/claims.py", of_both("claims/{study}")),
+        (f"{LIB}/stages/headline.py", {"headline"}),
+        (f"{LIB}/figures/curves.py", {"figure/tiny/curves"}),
+        (f"{LIB}/figures/canvas.py", FIGURES | LOGGED_FIGURES),
+        (f"{LIB}/figures/positions.py", set()),
+        ("workflow/scripts/figures/multiplier.py", of_both("figure/{study}/multiplier")),
+        (f"{LIB}/study.py", set()),
+        (f"{LIB}/provenance.py", set()),
+    ],
+    ids=lambda value: value.rpartition("isoloss/")[2] if isinstance(value, str) else "",
+)
+def test_changed_code_reruns_what_it_is_behind_and_what_follows(tiny, name, jobs):
+    with tiny.changed(name):
+        path = tiny.folder / name
+        path.write_text(path.read_text() + "\n\n_CHANGED = 1\n")
+        assert tiny.pending() == jobs
+
+
+def test_a_change_in_reading_reruns_everything_but_no_other_than_the_ingest_first(tiny):
+    name = f"{LIB}/logs/segments.py"
+    with tiny.changed(name):
+        path = tiny.folder / name
+        path.write_text(path.read_text() + "\n\n_CHANGED = 1\n")
+        pending = tiny.pending()
+    assert pending >= AFTER_CLEAN
+    assert {job.split("/")[0] for job in pending} == {
+        "ingest",
+        "clean",
+        "flops",
+        "points",
+        "fit",
+        "multiplier",
+        "figure",
+        "table",
+        "claims",
+        "headline",
+    }
+
+
+def test_a_meaning_in_a_schema_reruns_nothing_and_a_new_rule_its_readers(tiny):
+    schema = "workflow/schemas/tables/multiplier.schema.yaml"
+    with tiny.changed(schema):
+        tiny.replace(schema, "the candidate", "the arm that is compared")
+        assert tiny.pending() == set()
+    with tiny.changed(schema):
+        tiny.replace(
+            schema,
+            '{type: number, description: "above 1',
+            '{type: number, minimum: 0, description: "above 1',
+        )
+        pending = tiny.pending()
+    assert {"multiplier/tiny", "claims/tiny", "headline", *FIGURES} <= pending
+    assert not [job for job in pending if job.startswith(("ingest", "clean", "flops", "fit"))]
