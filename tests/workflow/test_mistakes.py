@@ -13,7 +13,7 @@ multipliers:
 
 
 def told(done, *parts):
-    """The one line of the output in which the mistake is told; nothing else but where it was met."""
+    """The one line of the output in which the mistake is told."""
     assert done.returncode != 0
     assert "Traceback" not in done.stdout
     assert "Exception" not in done.stdout
