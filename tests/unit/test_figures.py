@@ -1,0 +1,391 @@
+import re
+import struct
+import zlib
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from isoloss import style
+from isoloss.figures import canvas, curves, multiplier, positions, scaling
+from isoloss.stages.fit import fits
+from isoloss.stages.multiplier import multipliers
+from isoloss.units import PFLOP_S_DAY
+from isoloss.validation import read_yaml
+from matplotlib.figure import Figure
+
+pytestmark = pytest.mark.xdist_group("figures")
+CONVENTIONS = ["6n_with_head", "matmul_causal"]
+ARMS = {"base": "Old & tried", "new": "New", "newer": "Newer"}
+
+
+@pytest.fixture(scope="module")
+def plotting(root):
+    return read_yaml(root / "config/plotting.yaml")
+
+
+def tables(arms=("base", "new"), metrics=("loss",)):
+    """Stage tables of a made-up study with known laws and a little noise."""
+    rng = np.random.default_rng(7)
+    points, flops, cleaned = [], [], []
+    for i, arm in enumerate(arms):
+        for size in (1, 2, 4, 8):
+            run, end = f"{arm}-{size}M", 0.1 * size**2
+            for k, convention in enumerate(CONVENTIONS):
+                per_token = 6e6 * size * (1 + 0.2 * k)
+                tokens = end * PFLOP_S_DAY / (6e6 * size)
+                compute = per_token * tokens / PFLOP_S_DAY
+                flops.append((run, convention, per_token, tokens, compute))
+                for m, metric in enumerate(metrics):
+                    loss = (2.5 + 0.1 * m) * (compute * (1 + 0.3 * i)) ** -0.06
+                    loss *= np.exp(rng.normal(0, 0.001))
+                    points.append((run, arm, f"{size}M", metric, convention, compute, loss))
+            for metric in metrics:
+                at = np.linspace(0.05, 1, 60) * tokens
+                value = 2.5 * (at / tokens * end) ** -0.06 + rng.normal(0, 0.01, 60)
+                cleaned += [(run, metric, t, v) for t, v in zip(at, value, strict=True)]
+    points = pd.DataFrame(
+        points,
+        columns=["run", "arm", "model", "metric", "convention", "compute_pflop_s_days", "loss"],
+    ).assign(loss_se=0.002, used=True)
+    flops = pd.DataFrame(
+        flops,
+        columns=["run", "convention", "flop_per_token", "training_tokens", "compute_pflop_s_days"],
+    )
+    cleaned = pd.DataFrame(cleaned, columns=["run", "metric", "tokens", "value"]).assign(
+        kept=True, compute_pflop_s_days=np.nan
+    )
+    fit = fits(points, law="power", method="least_squares_log")
+    ratio = multipliers(
+        fit,
+        points,
+        baseline="base",
+        headline=CONVENTIONS[0],
+        at_loss=[],
+        pair_by="model",
+        confidence=0.95,
+        grid=11,
+        margin=0.25,
+    )
+    words = {
+        "title": "Made up",
+        "arms": {arm: ARMS[arm] for arm in arms},
+        "metrics": {metric: metric.upper() for metric in metrics},
+        "conventions": CONVENTIONS,
+    }
+    return {
+        "points": points,
+        "fit": fit,
+        "multiplier": ratio,
+        "flops": flops,
+        "cleaned": cleaned,
+    }, words
+
+
+def drawn(plotting, arms=("base", "new"), metrics=("loss",)):
+    """Every figure of one study, by name, as its script draws it."""
+    t, words = tables(arms, metrics)
+    with mpl.rc_context(style.paper(plotting)):
+        return {
+            "scaling": scaling.draw(t["points"], t["fit"], t["multiplier"], words, plotting),
+            "curves": curves.draw(t["cleaned"], t["points"], t["flops"], t["fit"], words, plotting),
+            "multiplier": multiplier.draw(t["multiplier"], words, plotting),
+            "positions": positions.draw(t["multiplier"], words, plotting),
+        }
+
+
+@pytest.fixture(scope="module")
+def figures(plotting):
+    """Every figure, drawn once; tests look at it and leave it as it is."""
+    return drawn(plotting)
+
+
+FIGURES = ("scaling", "curves", "multiplier", "positions")
+
+
+@pytest.fixture(scope="module")
+def saved(plotting, tmp_path_factory):
+    """Every figure in every form, drawn and saved twice from scratch, as bytes."""
+    made = []
+    for _ in range(2):
+        folder = tmp_path_factory.mktemp("figures")
+        for name, figure in drawn(plotting).items():
+            paths = [folder / f"{name}.{form}" for form in ("pdf", "svg", "png")]
+            with mpl.rc_context(style.paper(plotting)):
+                canvas.save(figure, paths)
+        made.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
+    return made
+
+
+def pdf_text(content):
+    """A PDF's objects with their compressed streams inflated."""
+    parts = [content]
+    for match in re.finditer(rb"stream\r?\n(.*?)\r?\nendstream", content, re.S):
+        try:
+            parts.append(zlib.decompress(match[1]))
+        except zlib.error:
+            continue
+    return b"\n".join(parts)
+
+
+def page_inches(content):
+    box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", pdf_text(content))
+    return float(box[1]) / 72, float(box[2]) / 72
+
+
+# --- what is printed
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_tables_give_the_same_bytes(saved, name):
+    for form in ("pdf", "svg", "png"):
+        assert saved[0][f"{name}.{form}"] == saved[1][f"{name}.{form}"]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_fonts_of_a_pdf_are_embedded_as_type_42(saved, name):
+    text = pdf_text(saved[0][f"{name}.pdf"])
+    kinds = set(re.findall(rb"/Subtype /(Type\d|TrueType|CIDFontType\d|Type0|Type1C)\b", text))
+    assert kinds <= {b"Type0", b"CIDFontType2", b"TrueType"}
+    assert kinds
+    fonts = set(re.findall(rb"/BaseFont /([\w+-]+)", text))
+    assert fonts
+    descriptors = re.findall(rb"/Type /FontDescriptor", text)
+    assert len(re.findall(rb"/FontFile2 \d+ 0 R", text)) == len(descriptors) > 0
+    assert any(b"STIX" in font for font in fonts)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_form_holds_a_date(saved, name):
+    assert b"CreationDate" not in pdf_text(saved[0][f"{name}.pdf"])
+    assert b"<dc:date>" not in saved[0][f"{name}.svg"]
+    assert b"tIME" not in saved[0][f"{name}.png"]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_as_wide_as_a_column_or_the_page(saved, plotting, name):
+    width = plotting["width"]["page" if name == "positions" else "column"]
+    assert page_inches(saved[0][f"{name}.pdf"])[0] == pytest.approx(width, abs=0.01)
+    svg = re.search(rb'<svg [^>]*width="([\d.]+)pt"', saved[0][f"{name}.svg"])
+    assert float(svg[1]) / 72 == pytest.approx(width, abs=0.01)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_png_has_300_dots_an_inch_and_the_pdfs_size(saved, name):
+    png = saved[0][f"{name}.png"]
+    width, height = struct.unpack(">II", png[16:24])
+    where = png.index(b"pHYs") + 4
+    per_metre = struct.unpack(">II", png[where : where + 8])
+    assert [round(x * 0.0254) for x in per_metre] == [300, 300]
+    inches = page_inches(saved[0][f"{name}.pdf"])
+    assert (width, height) == (
+        pytest.approx(300 * inches[0], abs=1),
+        pytest.approx(300 * inches[1], abs=1),
+    )
+
+
+def test_the_width_is_the_configured_one(plotting):
+    narrow = plotting | {"width": {"column": 2.5, "page": 5.0}}
+    figures = drawn(narrow)
+    assert figures["scaling"].get_size_inches()[0] == 2.5
+    assert figures["positions"].get_size_inches()[0] == 5.0
+
+
+def test_a_figure_that_fails_leaves_nothing_half_written(tmp_path, monkeypatch):
+    figure = Figure()
+
+    def fail(path, **_):
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(figure, "savefig", fail)
+    with pytest.raises(OSError, match="disk full"):
+        canvas.save(figure, [tmp_path / "f.pdf"])
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- what is drawn
+
+
+def test_drawing_changes_no_global_setting(plotting):
+    before = dict(mpl.rcParams)
+    drawn(plotting)
+    assert dict(mpl.rcParams) == before
+
+
+def colors_of(figure):
+    """Colours of all lines that are not black or grey."""
+    used = set()
+    for axes in figure.axes:
+        for line in axes.get_lines():
+            rgb = mpl.colors.to_rgb(line.get_color())
+            if len(set(rgb)) > 1:
+                used.add(mpl.colors.to_hex(rgb).upper())
+    return used
+
+
+def test_an_arm_has_the_same_colour_in_every_figure(figures, plotting):
+    arms = style.arm_colors(plotting, ["base", "new"])
+    for name in ("scaling", "curves"):
+        labels = {}
+        for axes in figures[name].axes:
+            for line in axes.get_lines():
+                if not line.get_label().startswith("_"):
+                    labels[line.get_label()] = mpl.colors.to_hex(line.get_color()).upper()
+        for arm, color in arms.items():
+            assert {c for text, c in labels.items() if text.startswith(ARMS[arm])} == {color}
+        assert colors_of(figures[name]) == set(arms.values())
+
+
+def test_a_third_arm_leaves_the_colours_of_the_others(figures, plotting):
+    two = figures["scaling"]
+    three = drawn(plotting, arms=("base", "new", "newer"))["scaling"]
+    assert colors_of(two) < colors_of(three)
+
+
+def legend(figure):
+    axes = figure.axes[0]
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_scaling_shows_stars_dashed_laws_their_equations_and_the_arrow(figures):
+    t, _ = tables()
+    axes = figures["scaling"].axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert [line.get_marker() for line in axes.get_lines()].count("*") == 2
+    law = t["fit"].query("arm == 'new' and convention == '6n_with_head'").iloc[0]
+    labels = legend(figures["scaling"])
+    assert labels[0].startswith("Old & tried: ")
+    assert f"{law['coefficient']:#.4g}" in labels[1]
+    assert f"{-law['exponent']:.4f}" in labels[1]
+    row = t["multiplier"].query("headline").iloc[0]
+    texts = [text.get_text() for text in axes.texts]
+    assert any(
+        f"{row['multiplier']:.2f}$\\times$ at loss {row['loss']:g}" in text
+        and f"95%: {row['ci_low']:.2f} to {row['ci_high']:.2f}" in text
+        for text in texts
+    )
+    arrow = next(a for a in axes.texts if a.arrow_patch is not None)
+    start, end = arrow.xyann[0], arrow.xy[0]
+    assert end / start == pytest.approx(row["multiplier"])
+    assert arrow.xy[1] == arrow.xyann[1] == row["loss"]
+
+
+def test_laws_are_dashed_over_their_points_and_dotted_beyond(figures, plotting):
+    t, _ = tables()
+    lines = figures["scaling"].axes[0].get_lines()
+    for arm, points in t["points"].query("convention == '6n_with_head'").groupby("arm"):
+        color = style.arm_colors(plotting, ["base", "new"])[arm]
+        mine = [line for line in lines if line.get_color() == color]
+        dashed = next(line for line in mine if line.get_linestyle() == "--")
+        compute = points["compute_pflop_s_days"]
+        assert dashed.get_xdata()[[0, -1]] == pytest.approx([compute.min(), compute.max()])
+        dotted = np.concatenate([line.get_xdata() for line in mine if line.get_linestyle() == ":"])
+        inside = (dotted > compute.min() * (1 + 1e-9)) & (dotted < compute.max() * (1 - 1e-9))
+        assert len(dotted)
+        assert not inside.any()
+
+
+def test_a_multiplier_outside_the_data_is_marked_in_the_figure(plotting):
+    t, words = tables()
+    far = t["multiplier"].assign(extrapolated=True)
+    with mpl.rc_context(style.paper(plotting)):
+        figure = scaling.draw(t["points"], t["fit"], far, words, plotting)
+    assert any("extrapolated" in text.get_text() for text in figure.axes[0].texts)
+
+
+def test_a_multiplier_that_does_not_exist_draws_no_arrow(plotting):
+    t, words = tables()
+    none = t["multiplier"].assign(multiplier=np.nan)
+    with mpl.rc_context(style.paper(plotting)):
+        figure = scaling.draw(t["points"], t["fit"], none, words, plotting)
+    assert not figure.axes[0].texts
+
+
+def test_curves_show_every_kept_value_of_every_run_against_compute(plotting):
+    t, words = tables()
+    t["cleaned"].loc[5, "kept"] = False
+    with mpl.rc_context(style.paper(plotting)):
+        figure = curves.draw(t["cleaned"], t["points"], t["flops"], t["fit"], words, plotting)
+    lines = [line for line in figure.axes[0].get_lines() if line.get_linestyle() == "-"]
+    assert sorted(len(line.get_xdata()) for line in lines) == [59] + [60] * 7
+    ends = t["flops"].query("convention == '6n_with_head'")["compute_pflop_s_days"]
+    assert sorted(max(line.get_xdata()) for line in lines) == pytest.approx(sorted(ends))
+
+
+def test_of_a_log_without_tokens_the_curve_stands_at_the_logged_compute():
+    values = pd.DataFrame(
+        {"run": "r", "tokens": [np.nan, 10.0], "compute_pflop_s_days": [0.5, np.nan], "value": 2.0}
+    )
+    flops = pd.DataFrame({"run": ["r"], "flop_per_token": [PFLOP_S_DAY]})
+    assert list(curves.on_compute(values, flops)["compute"]) == [0.5, 10.0]
+
+
+def test_sixteen_metrics_make_four_by_four_panels_as_wide_as_the_page(plotting):
+    metrics = tuple(f"m{i}" for i in range(16))
+    figures = drawn(plotting, metrics=metrics)
+    for name in ("curves", "multiplier"):
+        grid = {axes.get_subplotspec().get_gridspec().get_geometry() for axes in figures[name].axes}
+        assert grid == {(4, 4)}
+        assert len(figures[name].axes) == 16
+        assert figures[name].get_size_inches()[0] == plotting["width"]["page"]
+        assert [axes.get_title() for axes in figures[name].axes] == [m.upper() for m in metrics]
+
+
+def test_the_multiplier_is_a_line_and_a_band_a_convention_with_the_seen_range_shaded(figures):
+    t, _ = tables()
+    axes = figures["multiplier"].axes[0]
+    labels = [line.get_label() for line in axes.get_lines() if line.get_label()[0] != "_"]
+    assert set(labels) == {"6N with head", "matmul causal"}
+    assert len(axes.collections) >= 2  # the bands
+    grid = t["multiplier"].query("kind == 'grid' and not extrapolated")["loss"]
+    spans = [patch.get_extents().transformed(axes.transData.inverted()) for patch in axes.patches]
+    assert any(
+        span.x0 == pytest.approx(grid.min()) and span.x1 == pytest.approx(grid.max())
+        for span in spans
+    )
+    for convention in ("6N with head", "matmul causal"):
+        line = next(line for line in axes.get_lines() if line.get_label() == convention)
+        here = t["multiplier"].query("kind == 'grid' and not extrapolated")
+        assert min(line.get_xdata()) >= here["loss"].min() - 1e-12
+
+
+def test_positions_show_every_metric_with_its_interval(plotting):
+    metrics = ("a", "b", "c")
+    t, _ = tables(metrics=metrics)
+    axes = drawn(plotting, metrics=metrics)["positions"].axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["A", "B", "C"]
+    bars = [c for c in axes.containers if hasattr(c, "has_yerr")]
+    assert len(bars) == 2
+    assert all(bar.has_yerr for bar in bars)
+    reported = t["multiplier"].query("kind == 'reported' and convention == '6n_with_head'")
+    assert list(bars[0][0].get_ydata()) == pytest.approx(list(reported["multiplier"]))
+
+
+# --- axes
+
+
+@pytest.mark.parametrize(
+    ("ticks", "labels"),
+    [
+        ([0.1, 1, 10], ["0.1", "1", "10"]),
+        ([2.0, 2.05, 2.1], ["2.00", "2.05", "2.10"]),
+        ([1, 2, 5], ["1", "2", "5"]),
+        ([100, 200], ["100", "200"]),
+        ([], []),
+    ],
+)
+def test_ticks_are_plain_numbers_with_the_same_places(ticks, labels):
+    assert canvas.PlainNumbers().format_ticks(ticks) == labels
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.01, 100), (1, 12), (1.9, 2.3), (2.10, 2.12)])
+def test_a_log_axis_has_ticks_however_short_its_range(plotting, low, high):
+    figure, (axes,) = canvas.panels(plotting, 1)
+    axes.plot([low, high], [low, high])
+    canvas.log_axis(axes, "y")
+    inside = [t for t in axes.get_yticks() if low <= t <= high]
+    assert 2 <= len(inside) <= 12
+    figure.canvas.draw()
+    texts = [text.get_text() for text in axes.get_yticklabels()]
+    assert not any("^" in text for text in texts)
