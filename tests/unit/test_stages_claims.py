@@ -1,0 +1,156 @@
+import numpy as np
+import pandas as pd
+import pytest
+from isoloss.stages.claims import COLUMNS, claims, verdict
+from scipy.stats import t as student
+
+FITS = pd.DataFrame(
+    [
+        {
+            "arm": "mla",
+            "metric": "loss",
+            "convention": "x",
+            "law": "power",
+            "coefficient": 2.3087,
+            "exponent": 0.05347,
+            "coefficient_se": 0.002,
+            "exponent_se": 0.0004,
+            "n_points": 5,
+        }
+    ]
+)
+MULTIPLIERS = pd.DataFrame(
+    [
+        {
+            "candidate": "new",
+            "metric": "loss",
+            "convention": "x",
+            "kind": kind,
+            "loss": 2.1,
+            "multiplier": value,
+            "ci_low": value - 0.02,
+            "ci_high": value + 0.02,
+        }
+        for kind, value in (("grid", 9.0), ("reported", 1.155))
+    ]
+)
+FLOPS = pd.DataFrame({"run": ["r"], "convention": ["x"], "compute_pflop_s_days": [1.0]})
+
+
+def checked(**sections):
+    return claims(
+        {"source": "Paper"} | sections, FITS, MULTIPLIERS, FLOPS, headline="x", confidence=0.95
+    )
+
+
+def law(coefficient="2.3092", exponent="0.0536", **more):
+    return [
+        {
+            "place": "Figure 5",
+            "arm": "mla",
+            "metric": "loss",
+            "coefficient": coefficient,
+            "exponent": exponent,
+        }
+        | more
+    ]
+
+
+@pytest.mark.parametrize(
+    ("printed", "ours", "low", "high", "expected"),
+    [
+        ("1.16", 1.1549, 1.134, 1.176, "consistent"),
+        ("1.16", 1.164, 1.1, 1.2, "reproduced"),
+        ("1.16", 1.1651, 1.1, 1.2, "consistent"),
+        ("1.2", 1.16, 1.1, 1.17, "reproduced"),
+        ("2.3092", 2.3087, 2.3, 2.32, "consistent"),
+        ("2.3092", 2.3087, 2.308, 2.309, "differs"),
+        ("1.6", 1.7, 1.64, 1.8, "consistent"),  # the printed 1.6 may be 1.649
+        ("1.6", 1.7, 1.66, 1.8, "differs"),
+        ("1.6", 1.5, 1.4, 1.56, "consistent"),
+        ("1.6", 1.5, 1.4, 1.54, "differs"),
+        ("16", 15.6, 15, 16, "reproduced"),
+    ],
+)
+def test_a_verdict_is_by_printed_digits_then_by_the_interval(printed, ours, low, high, expected):
+    assert verdict(printed, ours, low, high) == expected
+
+
+def test_without_a_number_of_ours_nothing_is_confirmed():
+    nan = float("nan")
+    assert verdict("1.16", nan, nan, nan) == "differs"
+
+
+def test_more_printed_digits_are_held_against_more_of_ours():
+    assert verdict("2.31", 2.3087, 0, 9) == "reproduced"
+    assert verdict("2.310", 2.3087, 0, 9) == "consistent"
+
+
+def test_every_number_of_a_law_is_a_row_with_its_place():
+    table = checked(fits=law())
+    assert list(table) == COLUMNS
+    assert list(table["quantity"]) == ["coefficient", "exponent"]
+    assert set(table["source"]) == {"Paper, Figure 5"}
+    assert list(table["published"]) == ["2.3092", "0.0536"]
+    assert list(table["ours"]) == [2.3087, 0.05347]
+
+
+def test_intervals_of_a_law_are_students_with_n_minus_2():
+    table = checked(fits=law()).set_index("quantity")
+    q = student.ppf(0.975, 3)
+    exponent, coefficient = table.loc["exponent"], table.loc["coefficient"]
+    assert exponent["ci_high"] - exponent["ours"] == pytest.approx(q * 0.0004)
+    assert exponent["ours"] - exponent["ci_low"] == pytest.approx(q * 0.0004)
+    assert np.log(coefficient["ci_high"] / 2.3087) == pytest.approx(q * 0.002 / 2.3087)
+    assert np.log(2.3087 / coefficient["ci_low"]) == pytest.approx(q * 0.002 / 2.3087)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "drawn", "said"),
+    [
+        ("0.087", "0.0891", True),
+        ("0.086", "0.0871", True),
+        ("0.097", "0.1011", True),
+        ("0.078", "0.0782", False),
+        ("0.089", "0.0895", False),  # 0.0895 rounds to 0.089 or 0.090
+        ("0.097", "0.097", False),
+        ("0.0974", "0.097", False),
+        ("0.097", None, False),
+    ],
+)
+def test_a_paper_that_draws_another_number_than_it_prints_is_told(exponent, drawn, said):
+    more = {} if drawn is None else {"drawn_exponent": drawn}
+    row = checked(fits=law(exponent=exponent, **more)).set_index("quantity").loc["exponent"]
+    expected = f"the paper draws its line with exponent {drawn}, but prints {exponent}"
+    assert row["note"] == (expected if said else "")
+
+
+def test_the_drawn_number_does_not_change_the_verdict():
+    plain = checked(fits=law())
+    noted = checked(fits=law(drawn_coefficient="2.4", drawn_exponent="0.06"))
+    assert list(plain["verdict"]) == list(noted["verdict"])
+
+
+def test_a_multiplier_is_held_against_the_reported_one_at_its_loss():
+    claim = [
+        {"place": "arrow", "candidate": "new", "metric": "loss", "loss": 2.1, "multiplier": "1.17"}
+    ]
+    row = checked(multipliers=claim).iloc[0]
+    assert (row["claim"], row["ours"], row["verdict"]) == ("new loss at 2.1", 1.155, "consistent")
+
+
+def test_a_compute_is_held_against_the_accuracy_to_which_it_is_known():
+    def of(text, **more):
+        star = [{"place": "star", "run": "r", "compute_pflop_s_days": text}]
+        return checked(compute=star, **more)["verdict"].iloc[0]
+
+    assert of("1.0012") == "differs"
+    assert of("1.0012", compute_accuracy=0.0015) == "consistent"
+    assert of("1.0020", compute_accuracy=0.0015) == "differs"
+    assert of("1.00") == "reproduced"
+
+
+def test_a_study_without_published_numbers_has_an_empty_table_with_its_columns():
+    table = claims({}, FITS, MULTIPLIERS, FLOPS, headline="x", confidence=0.95)
+    assert table.empty
+    assert list(table) == COLUMNS

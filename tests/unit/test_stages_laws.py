@@ -1,0 +1,216 @@
+"""Stages fit, multiplier and headline: from points to the line that `make` ends with."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from isoloss.fitting import FitError
+from isoloss.stages.fit import fits
+from isoloss.stages.headline import headline
+from isoloss.stages.multiplier import multipliers
+
+SIZES = {"1M": 0.1, "2M": 0.4, "4M": 1.6, "8M": 6.4}
+
+
+def points(arms=None, noise=0.0, metrics=("loss",), conventions=("x",), sizes=SIZES, seed=0):
+    """Points on L = 2.5 (k C)^-0.06, where k of an arm is its true multiplier over `base`."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (arm, model, metric, convention, c, 2.5 * (k * c) ** -0.06 * np.exp(noise * rng.normal()))
+        for metric in metrics
+        for convention in conventions
+        for arm, k in (arms or {"base": 1.0, "new": 1.25}).items()
+        for model, c in sizes.items()
+    ]
+    names = ["arm", "model", "metric", "convention", "compute_pflop_s_days", "loss"]
+    return pd.DataFrame(rows, columns=names).assign(
+        run=lambda t: t["arm"] + "-" + t["model"], used=True
+    )
+
+
+def fitted(table):
+    return fits(table, law="power", method="least_squares_log")
+
+
+def compared(table, **changes):
+    settings = {
+        "baseline": "base",
+        "headline": "x",
+        "at_loss": [],
+        "pair_by": "model",
+        "confidence": 0.95,
+        "grid": 11,
+        "margin": 0.25,
+    }
+    return multipliers(fitted(table), table, **settings | changes)
+
+
+# --- fit
+
+
+def test_a_law_for_every_arm_metric_and_convention_with_the_true_numbers():
+    table = fitted(points(metrics=("loss", "eval"), conventions=("x", "y")))
+    assert len(table) == 8
+    assert not table.duplicated(["arm", "metric", "convention"]).any()
+    np.testing.assert_allclose(table["exponent"], 0.06, rtol=1e-10)
+    by = table.set_index(["arm", "metric", "convention"])["coefficient"]
+    assert by[("base", "loss", "x")] == pytest.approx(2.5)
+    assert by[("new", "eval", "y")] == pytest.approx(2.5 * 1.25**-0.06)
+
+
+def test_points_that_are_not_used_do_not_enter():
+    table = points()
+    table.loc[table["model"] == "8M", "used"] = False
+    table.loc[table["model"] == "8M", "loss"] = np.nan
+    assert list(fitted(table)["n_points"]) == [3, 3]
+
+
+def test_a_law_that_does_not_exist_names_arm_metric_convention_and_runs():
+    table = points()
+    table.loc[(table["arm"] == "new") & table["model"].isin(["4M", "8M"]), "used"] = False
+    with pytest.raises(
+        FitError, match=r"arm new, metric loss, convention x: .*3 or more.*new-1M, new-2M"
+    ):
+        fitted(table)
+
+
+# --- multiplier
+
+
+def test_the_multiplier_of_exact_laws_is_the_true_one_at_every_loss():
+    table = compared(points())
+    np.testing.assert_allclose(table["multiplier"], 1.25, rtol=1e-9)
+    np.testing.assert_allclose(table["ci_low"], 1.25, rtol=1e-6)
+
+
+def test_the_multiplier_of_an_arm_against_its_twin_is_one():
+    table = points({"base": 1.0, "new": 1.0})
+    np.testing.assert_allclose(compared(table)["multiplier"], 1, rtol=1e-12)
+
+
+def test_reported_losses_are_those_of_the_study_the_headline_first():
+    table = compared(points(conventions=("x", "y")), at_loss=[2.4, 2.6], headline="y")
+    reported = table[table["kind"] == "reported"]
+    assert list(reported["loss"]) == [2.4, 2.6, 2.4, 2.6]
+    assert list(reported["headline"]) == [False, False, True, False]
+    assert not table[table["kind"] == "grid"]["headline"].any()
+
+
+def test_without_a_loss_the_middle_of_what_both_arms_reached_is_reported():
+    p = points()
+    by = p.groupby("arm")["loss"]
+    low, high = by.min().max(), by.max().min()
+    row = compared(p).query("headline").iloc[0]
+    assert row["loss"] == round(np.sqrt(low * high), 3)
+    assert not row["extrapolated"]
+
+
+def test_the_curve_covers_the_common_range_and_a_margin_that_is_marked():
+    p = points()
+    by = p.groupby("arm")["loss"]
+    low, high = by.min().max(), by.max().min()
+    grid = compared(p, grid=41, margin=0.5).query("kind == 'grid'")
+    assert len(grid) == 41
+    beyond = 0.5 * np.log(high / low)
+    np.testing.assert_allclose(
+        np.log(grid["loss"].iloc[[0, -1]]), [np.log(low) - beyond, np.log(high) + beyond]
+    )
+    np.testing.assert_array_equal(
+        grid["extrapolated"], (grid["loss"] < low) | (grid["loss"] > high)
+    )
+    assert 0 < grid["extrapolated"].sum() < 41
+
+
+def test_a_reported_loss_outside_is_marked():
+    table = compared(points(), at_loss=[2.5, 1.0]).query("kind == 'reported'")
+    assert list(table["extrapolated"]) == [False, True]
+
+
+def test_arms_that_reached_no_common_loss_have_a_number_that_is_marked():
+    p = points({"base": 1.0, "new": 1e12})
+    row = compared(p).query("headline").iloc[0]
+    assert row["multiplier"] == pytest.approx(1e12)
+    assert row["extrapolated"]
+
+
+def test_sizes_pair_the_arms_unless_told_not_to():
+    p = points(noise=0.002)
+    assert set(compared(p)["pairing"]) == {"paired"}
+    assert set(compared(p, pair_by="none")["pairing"]) == {"welch"}
+    odd = p.drop(p.index[(p["arm"] == "new") & (p["model"] == "1M")])
+    assert set(compared(odd)["pairing"]) == {"welch"}
+
+
+def test_more_confidence_makes_a_wider_interval():
+    p = points(noise=0.002)
+    narrow, wide = (compared(p, confidence=c) for c in (0.68, 0.99))
+    np.testing.assert_array_equal(narrow["multiplier"], wide["multiplier"])
+    assert (wide["ci_low"] < narrow["ci_low"]).all()
+    assert (wide["ci_high"] > narrow["ci_high"]).all()
+
+
+def test_every_candidate_is_compared_with_the_baseline_wherever_it_stands():
+    p = points({"new": 1.25, "base": 1.0, "newer": 2.0})
+    table = compared(p).query("headline").set_index("candidate")
+    assert set(table.index) == {"new", "newer"}
+    assert set(table["baseline"]) == {"base"}
+    assert table.loc["newer", "multiplier"] == pytest.approx(2)
+
+
+# --- headline
+
+
+def row(**changes):
+    return {
+        "candidate": "new",
+        "multiplier": 1.1547,
+        "ci_low": 1.1341,
+        "ci_high": 1.1762,
+        "loss": 2.1,
+        "confidence": 0.95,
+        "convention": "6n_with_head",
+        "headline": True,
+        "extrapolated": False,
+    } | changes
+
+
+def lines(*rows):
+    return headline("kimi-linear", pd.DataFrame(rows))
+
+
+def test_the_headline_is_one_line_with_interval_loss_and_convention():
+    assert lines(row(), row(headline=False, multiplier=9.0)) == [
+        "kimi-linear: 1.15x at loss 2.1 (95% 1.13 to 1.18), 6n_with_head"
+    ]
+
+
+def test_an_interval_that_holds_1_is_said_not_to_tell():
+    assert lines(row(ci_low=0.98))[0].endswith("6n_with_head; not told from 1 by the data")
+
+
+def test_an_extrapolated_headline_says_so():
+    assert lines(row(extrapolated=True))[0].endswith("; extrapolated")
+
+
+def test_a_headline_without_an_estimate_says_so():
+    nan = float("nan")
+    assert lines(row(multiplier=nan, ci_low=nan, ci_high=nan))[0].endswith("; no estimate")
+
+
+def test_several_metrics_give_a_range_and_how_many_are_weak():
+    table = [row(multiplier=m, ci_low=m - 0.1, ci_high=m + 0.1) for m in (0.8, 1.05, 1.3)]
+    table[2]["extrapolated"] = True
+    assert lines(*table) == [
+        "kimi-linear: 0.80x to 1.30x over 3 metrics (95% 0.70 to 1.40), 6n_with_head; "
+        "not told from 1 by the data in 1 of 3; extrapolated in 1 of 3"
+    ]
+
+
+def test_several_candidates_have_a_line_each():
+    assert [line.split(":")[0] for line in lines(row(), row(candidate="newer"))] == [
+        "kimi-linear, new",
+        "kimi-linear, newer",
+    ]
+
+
+def test_another_confidence_is_printed():
+    assert "(68% " in lines(row(confidence=0.68))[0]

@@ -1,0 +1,130 @@
+import numpy as np
+import pandas as pd
+import pytest
+from isoloss.points import final
+from isoloss.stages.points import points
+from isoloss.units import PFLOP_S_DAY
+
+NAN = float("nan")
+RUNS = [
+    {"run": "z", "arm": "base", "model": "1M"},
+    {"run": "a", "arm": "new", "model": "1M"},
+]
+
+
+def curve(run, metric="loss", n=1000, rows=None, seed=0):
+    tokens = np.linspace(1, 1000, n) * 1e6
+    value = 3 * (tokens / 1e6) ** -0.05 + np.random.default_rng(seed).normal(0, 0.002, n)
+    table = pd.DataFrame(
+        {
+            "run": run,
+            "metric": metric,
+            "tokens": tokens,
+            "compute_pflop_s_days": NAN,
+            "value": value,
+            "kept": True,
+        }
+    )
+    return table if rows is None else table.iloc[rows]
+
+
+def flops(*rows):
+    return pd.DataFrame(rows, columns=["run", "convention", "flop_per_token"])
+
+
+def take(cleaned, costs, metrics=("loss",), select="final", window=0.03):
+    return points(cleaned, RUNS, costs, list(metrics), select=select, window=window)
+
+
+TWO = flops(("a", "x", 1e12), ("a", "y", 2e12), ("z", "x", 1e12), ("z", "y", 3e12))
+
+
+def test_one_row_a_run_metric_and_convention_in_the_order_of_the_study():
+    cleaned = pd.concat([curve(r, m) for r in "az" for m in ("eval", "loss")], ignore_index=True)
+    table = take(cleaned, TWO, metrics=("loss", "eval"))
+    assert list(table[["metric", "convention", "run"]].itertuples(index=False, name=None)) == [
+        (metric, convention, run)
+        for metric in ("loss", "eval")
+        for convention in ("x", "y")
+        for run in ("z", "a")
+    ]
+    assert set(table[table["run"] == "z"]["arm"]) == {"base"}
+
+
+def test_final_is_the_local_fit_at_the_end_of_the_run():
+    cleaned = curve("a")
+    row = take(cleaned, flops(("a", "x", 1e12))).iloc[0]
+    expected = final(cleaned["tokens"], cleaned["value"], 0.03)
+    assert (row["loss"], row["loss_se"]) == (expected.loss, expected.loss_se)
+    assert row["loss_se"] > 0
+    assert row["rows"] == expected.rows > 20
+    assert row["compute_pflop_s_days"] == pytest.approx(1e12 * 1e9 / PFLOP_S_DAY, rel=1e-12)
+
+
+def test_last_is_the_last_value():
+    cleaned = curve("a")
+    row = take(cleaned, flops(("a", "x", 1e12)), select="last").iloc[0]
+    assert row["loss"] == cleaned["value"].iloc[-1]
+    assert np.isnan(row["loss_se"])
+    assert row["rows"] == 1
+
+
+def test_a_convention_moves_the_compute_and_not_the_loss():
+    table = take(pd.concat([curve("a"), curve("z")]), TWO).set_index(["run", "convention"])
+    for run, factor in (("a", 2), ("z", 3)):
+        x, y = table.loc[(run, "x")], table.loc[(run, "y")]
+        assert (x["loss"], x["loss_se"]) == (y["loss"], y["loss_se"])
+        assert y["compute_pflop_s_days"] == pytest.approx(factor * x["compute_pflop_s_days"])
+
+
+def test_a_log_of_one_row_gives_its_row():
+    row = take(curve("a", rows=[999]), flops(("a", "x", 1e12))).iloc[0]
+    assert row["loss"] == curve("a")["value"].iloc[-1]
+    assert np.isnan(row["loss_se"])
+    assert row["used"]
+    assert row["reason"] == ""
+
+
+def test_only_kept_values_are_looked_at():
+    cleaned = curve("a").assign(kept=lambda t: t["tokens"] <= 500e6)
+    cleaned.loc[~cleaned["kept"], "value"] = 1e9
+    row = take(cleaned, flops(("a", "x", 1e12))).iloc[0]
+    assert row["loss"] < 3
+    assert row["compute_pflop_s_days"] == pytest.approx(5e20 / PFLOP_S_DAY, rel=0.01)
+
+
+def test_the_end_of_a_run_is_its_last_value_of_any_metric():
+    cleaned = pd.concat([curve("a"), curve("a", "eval", rows=slice(0, 995))], ignore_index=True)
+    table = take(cleaned, flops(("a", "x", 1e12)), metrics=("loss", "eval"))
+    assert table["compute_pflop_s_days"].nunique() == 1
+
+
+def test_a_metric_that_stops_before_the_end_cannot_enter_a_fit_and_says_why():
+    cleaned = pd.concat([curve("a"), curve("a", "eval", rows=slice(0, 500))], ignore_index=True)
+    row = take(cleaned, flops(("a", "x", 1e12)), metrics=("loss", "eval")).iloc[1]
+    assert not row["used"]
+    assert np.isnan(row["loss"])
+    assert row["reason"]
+
+
+def test_logged_compute_is_taken_as_it_stands():
+    cleaned = curve("a").assign(compute_pflop_s_days=lambda t: t["tokens"] / 1e9, tokens=NAN)
+    row = take(cleaned, flops(("a", "logged", NAN))).iloc[0]
+    assert row["compute_pflop_s_days"] == 1.0
+    assert row["used"]
+
+
+def test_a_convention_without_tokens_in_the_log_has_no_point_and_says_why():
+    cleaned = curve("a").assign(compute_pflop_s_days=lambda t: t["tokens"] / 1e9, tokens=NAN)
+    table = take(cleaned, flops(("a", "logged", NAN), ("a", "x", 1e12)))
+    by = table.set_index("convention")
+    assert by.loc["logged", "used"]
+    assert not by.loc["x", "used"]
+    assert by.loc["x", "reason"] == "the log has no tokens"
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    cleaned = pd.concat([curve("a"), curve("z", seed=1)], ignore_index=True)
+    shuffled = cleaned.sample(frac=1, random_state=0)
+    left, right = take(cleaned, TWO), take(shuffled, TWO)
+    pd.testing.assert_frame_equal(left.reset_index(drop=True), right.reset_index(drop=True))

@@ -1,0 +1,163 @@
+import re
+
+import pandas as pd
+import pytest
+from isoloss.stages import table
+
+WORDS = {
+    "arms": {"base": "Old & tried", "new": "New_1 100%"},
+    "metrics": {"loss": "Loss at 0K–2K"},
+    "conventions": ["6n_with_head", "matmul_causal"],
+}
+FIT = pd.DataFrame(
+    {
+        "arm": ["base", "new"],
+        "metric": "loss",
+        "convention": "6n_with_head",
+        "coefficient": [2.30851234, 2.2874],
+        "coefficient_se": [0.0081, 0.0],
+        "exponent": [0.0535, 0.0525],
+        "exponent_se": [0.00123, float("nan")],
+        "n_points": [5, 5],
+    }
+)
+MULTIPLIER = pd.DataFrame(
+    {
+        "candidate": "new",
+        "baseline": "base",
+        "metric": "loss",
+        "convention": "6n_with_head",
+        "kind": ["reported", "reported", "grid"],
+        "loss": [2.1, 1.5, 2.2],
+        "multiplier": [1.1547, 1.3, 9.0],
+        "ci_low": [1.134, 1.1, 8],
+        "ci_high": [1.176, 1.5, 10],
+        "confidence": 0.95,
+        "extrapolated": [False, True, False],
+        "pairing": "paired",
+    }
+)
+RUNS = pd.DataFrame(
+    {
+        "run": ["base_1"],
+        "values": [20845],
+        "flagged": [0],
+        "last_tokens": [1.5e9],
+    }
+)
+FLOPS = pd.DataFrame(
+    {
+        "run": "base_1",
+        "convention": ["6n_with_head", "matmul_causal"],
+        "training_tokens": 1.5e9,
+        "compute_pflop_s_days": [1.234567, 9.0],
+    }
+)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A function that makes and writes a table; returns its CSV and its LaTeX."""
+
+    def write(name, **made_of):
+        content = table.TABLES[name](made_of, WORDS)
+        table.write(content, tmp_path / "t.csv", tmp_path / "t.tex")
+        return pd.read_csv(tmp_path / "t.csv"), (tmp_path / "t.tex").read_text(encoding="utf-8")
+
+    return write
+
+
+def test_latex_is_booktabs_with_as_many_cells_as_columns(written):
+    for name, made_of in (
+        ("fits", {"fit": FIT}),
+        ("multipliers", {"multiplier": MULTIPLIER}),
+        ("runs", {"runs": RUNS, "flops": FLOPS}),
+    ):
+        _, tex = written(name, **made_of)
+        assert r"\usepackage{booktabs}" in tex
+        for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\caption{", r"\begin{table}"):
+            assert tex.count(rule) == 1, (name, rule)
+        columns = re.search(r"\\begin\{tabular\}\{([lrc]+)\}", tex)[1]
+        body = tex[tex.index(r"\toprule") : tex.index(r"\bottomrule")]
+        rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+        for line in rows:
+            assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1, line
+        assert tex.count("{") == tex.count("}")
+
+
+def test_the_csv_has_the_numbers_in_full_and_the_names_of_the_study(written):
+    numbers, _ = written("fits", fit=FIT)
+    assert list(numbers["arm"]) == ["base", "new"]
+    assert numbers["coefficient"][0] == 2.30851234
+
+
+def test_labels_are_escaped_for_latex(written):
+    _, tex = written("fits", fit=FIT)
+    assert r"Old \& tried" in tex
+    assert r"New\_1 100\%" in tex
+    assert "Loss at 0K--2K" in tex
+
+
+def test_numbers_stand_with_their_errors_and_conventions_by_name(written):
+    _, tex = written("fits", fit=FIT)
+    assert r"$2.3085 \pm 0.0081$" in tex
+    assert r"$0.0535 \pm 0.0012$" in tex
+    assert "6N with head" in tex
+
+
+def test_reported_multipliers_stand_with_interval_and_mark(written):
+    numbers, tex = written("multipliers", multiplier=MULTIPLIER)
+    assert list(numbers["loss"]) == [2.1, 1.5]
+    assert "1.155 & [1.134, 1.176]" in tex
+    assert "1.5$^{*}$" in tex
+    assert "Outside the losses" in tex
+    assert r"95\% intervals" in tex
+    assert r"over Old \& tried" in tex
+
+
+def test_without_an_extrapolated_number_the_caption_has_no_star(written):
+    _, tex = written("multipliers", multiplier=MULTIPLIER.assign(extrapolated=False))
+    assert "*" not in tex
+
+
+def test_runs_stand_with_their_compute_under_the_headline_convention(written):
+    numbers, tex = written("runs", runs=RUNS, flops=FLOPS)
+    assert len(numbers) == 1
+    assert numbers["compute_pflop_s_days"][0] == 1.234567
+    assert r"base\_1 & 20,845 & 0 & 1.5 & 1.235" in tex
+
+
+def test_a_run_whose_log_has_no_tokens_has_an_empty_cell(written):
+    _, tex = written("runs", runs=RUNS.assign(last_tokens=float("nan")), flops=FLOPS)
+    assert "nan" not in tex.lower()
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (2.30851234, 0.0081, r"$2.3085 \pm 0.0081$"),
+        (2.30851234, 0.81, r"$2.31 \pm 0.81$"),
+        (230.851, 12.3, r"$231 \pm 12$"),
+        (0.0535, 0.00123, r"$0.0535 \pm 0.0012$"),
+        (0.0535, 0.0, "$0.0535$"),
+        (0.0535, float("nan"), "$0.0535$"),
+        (1.0, float("inf"), "$1$"),
+    ],
+)
+def test_an_error_has_two_digits_and_its_value_the_same_places(value, error, text):
+    assert table.plus_minus(value, error) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("a_b", r"a\_b"),
+        ("50% & more", r"50\% \& more"),
+        ("$x^2$ #1 {y}", r"\$x\textasciicircum{}2\$ \#1 \{y\}"),
+        ("~\\", r"\textasciitilde{}\textbackslash{}"),
+        ("0K–2K", "0K--2K"),
+        ("plain µ", "plain µ"),
+    ],
+)
+def test_text_is_escaped_for_latex(text, latex):
+    assert table.escape(text) == latex
