@@ -49,6 +49,9 @@ def read_architecture(config: Mapping[str, Any]) -> Architecture:
     that is neither used nor known to be irrelevant to the counts.
     """
     keys = Keys(config)
+    for other in ("is_encoder_decoder", "add_cross_attention"):
+        if keys.flag(other, default=False):
+            raise ValueError(f"{other}: true: expected a decoder-only language model")
     family = FAMILIES[keys.choice("model_type", among=tuple(FAMILIES), default="isoloss")]
     hidden = keys.integer("hidden_size", "n_embd")
     norm = hidden * (2 if family.layer_norm else 1)

@@ -14,7 +14,7 @@ _IRRELEVANT = (
     "transformers.js_config transformers_version unsloth_fixed unsloth_version use_bfloat16 "
     # tokens and generation
     "begin_suppress_tokens bos_token_id cache_implementation decoder_start_token_id eos_token_id "
-    "forced_bos_token_id forced_eos_token_id id2label is_decoder is_encoder_decoder label2id "
+    "forced_bos_token_id forced_eos_token_id id2label is_decoder label2id "
     "pad_token_id problem_type return_dict return_dict_in_generate sep_token_id temperature "
     "tie_encoder_decoder top_k top_p typical_p use_cache keys_to_ignore_at_inference "
     "output_attentions output_hidden_states output_router_logits output_scores "
