@@ -232,6 +232,19 @@ def test_prediction_costs_a_layer_a_join_and_a_head():
     assert notes(plain, "6n_with_head") == ()
 
 
+def test_prediction_repeats_the_last_layer():
+    types = {"num_hidden_layers": 3, "layer_types": ["full", "full", "sliding"]}
+    model = LLAMA_LIKE | types | {"sliding_window": 16}
+    plain, predicting = (
+        breakdown(model | {"num_nextn_predict_layers": n}, 512, "matmul_full").set_index(
+            "component"
+        )
+        for n in (0, 1)
+    )
+    extra = predicting.forward["scores"] - plain.forward["scores"]
+    assert extra == 2 * 8 * 2 * 48 * 16
+
+
 def test_gemma_slides_in_every_second_layer():
     model = config("gemma-2-2b")
     scores = breakdown(model, 8192, "matmul_causal").set_index("component").forward["scores"]

@@ -77,6 +77,13 @@ def test_moba_has_no_parameters_of_its_own():
     assert count_parameters(moba) == plain
 
 
+@pytest.mark.parametrize("model", ["mistral-7b-v0.1", "mixtral-8x7b-v0.1"])
+def test_what_a_config_does_not_say_is_what_its_code_takes(model):
+    silent = config(model)
+    assert silent.pop("num_key_value_heads") == 8
+    assert count_parameters(silent) == count_parameters(config(model))
+
+
 def test_layers_are_dense_or_sparse_as_the_config_says():
     all_sparse = count_parameters(config("qwen3-30b-a3b")).total
     one_dense = count_parameters(config("qwen3-30b-a3b", mlp_only_layers=[3])).total
@@ -120,6 +127,12 @@ def test_a_key_that_would_change_the_count_is_refused(changes, message):
     ("model", "changes", "message"),
     [
         ("mixtral-8x7b-v0.1", {"num_experts_per_tok": 9}, "more than the 8 experts"),
+        ("qwen2-7b", {"use_sliding_window": True, "max_window_layers": None}, "_layers: missing"),
+        (
+            "gpt2",
+            {"add_cross_attention": True},
+            "add_cross_attention: true: expected a decoder-only",
+        ),
         ("deepseek-v3", {"qk_head_dim": 128}, "qk_head_dim: 128: expected .*192"),
         ("deepseek-v3", {"topk_method": "auto"}, "topk_method: 'auto'"),
         ("deepseek-v3", {"moe_capacity_factor": -1}, "moe_capacity_factor: -1"),

@@ -113,7 +113,7 @@ class Mixer:
 
     linears: tuple[Linear, ...]
     core: Softmax | DeltaRule | StateSpace
-    vectors: int = 0
+    vectors: int
     convolution: Convolution | None = None
 
 

@@ -119,7 +119,9 @@ def _sliding(keys: Keys, family: Family, count: int) -> list[bool]:
     uses, first = True, 0
     if family.sliding == "from_layer":
         uses = keys.flag("use_sliding_window", default=False)
-        first = keys.integer("max_window_layers", default=0, least=0)
+        if uses and window is not None:
+            first = keys.integer("max_window_layers", least=0)
+        keys.integer("max_window_layers", default=None, least=0)
     every = 2 if family.sliding == "alternate" else 1
     return [
         window is not None and uses and layer >= first and layer % every == 0
