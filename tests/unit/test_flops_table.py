@@ -2,6 +2,7 @@
 
 import json
 import math
+import runpy
 import time
 from pathlib import Path
 
@@ -93,6 +94,15 @@ def test_ten_thousand_runs_in_all_conventions_take_less_than_five_seconds():
     table = flops_table(runs.assign(recompute="full"), ARCHITECTURES, CONVENTIONS)
     assert time.perf_counter() - started < 5
     assert len(table) == 10_000 * len(CONVENTIONS)
+
+
+def test_benchmark_counts_what_it_says(capsys, monkeypatch):
+    path = Path(__file__).parents[2] / "benchmarks" / "flops.py"
+    monkeypatch.setattr("sys.argv", [str(path), "--runs", "70", "--json"])
+    runpy.run_path(str(path), run_name="__main__")
+    results = json.loads(capsys.readouterr().out)
+    assert [result["architectures"] for result in results] == [60, 70]
+    assert all(result["conventions"] == len(CONVENTIONS) for result in results)
 
 
 def test_tokens_follow_a_growing_batch():

@@ -76,18 +76,29 @@ def charged(model: Architecture | None, use: Use) -> float:
     return float(count)
 
 
-def six_n(model: Architecture | None, use: Use) -> Cost:
-    """6 N per token (2 N forward), N by name of the convention; no attention scores, no state.
+def six_n_non_embedding(model: Architecture | None, use: Use) -> Cost:
+    """6 N, N the activated parameters without embeddings and head (2 N forward).
 
-    6n_non_embedding: activated parameters without embeddings and head (Kaplan et al. 2020,
-        arXiv 2001.08361, section 2.1, which adds 6 layers x T x width only at large T).
-    6n_with_head: all activated but the input embedding: what multiplies. With the Kimi Linear
-        report's tokens this puts all its ten models on their published places.
-    6n_total: all activated parameters, with the input embedding, which multiplies nothing
-        (GPT-3, arXiv 2005.14165, table D.1).
+    Kaplan et al. 2020, arXiv 2001.08361, section 2.1. Left out: scores and state (the paper adds
+    6 x layers x T x width only at large T), head, multi-token prediction. Of a mixture of
+    experts, the shared and the chosen ones; norms and biases are charged as if they were matrices.
+    """
+    return {"parameters": 2 * charged(model, use)}
 
-    Norms and biases are charged as if they were matrices; of a mixture of experts, the shared
-    and the chosen ones. Multi-token-prediction modules are left out.
+
+def six_n_with_head(model: Architecture | None, use: Use) -> Cost:
+    """6 N, N all activated parameters but the input embedding: what multiplies, tied head or not.
+
+    With the Kimi Linear report's tokens this puts all its ten models on their published places.
+    Left out: scores and state, multi-token prediction.
+    """
+    return {"parameters": 2 * charged(model, use)}
+
+
+def six_n_total(model: Architecture | None, use: Use) -> Cost:
+    """6 N, N all activated parameters, the input embedding too, which multiplies nothing.
+
+    GPT-3, arXiv 2005.14165, table D.1. Left out: scores and state, multi-token prediction.
     """
     return {"parameters": 2 * charged(model, use)}
 
@@ -224,9 +235,9 @@ def softmax_cores(model: Architecture) -> list[tuple[Softmax, int]]:
 
 
 CONVENTIONS: dict[str, Convention] = {
-    "6n_non_embedding": six_n,
-    "6n_with_head": six_n,
-    "6n_total": six_n,
+    "6n_non_embedding": six_n_non_embedding,
+    "6n_with_head": six_n_with_head,
+    "6n_total": six_n_total,
     "palm": palm,
     "chinchilla": chinchilla,
     "megatron": megatron,
