@@ -42,8 +42,8 @@ MOE = {
 }
 LINEAR_ATTENTION = {"num_heads": 3, "head_dim": 6, "short_conv_kernel_size": 4, "chunk_size": 8}
 GATED_DELTA = {
-    "linear_num_value_heads": 4,
-    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 6,
+    "linear_num_key_heads": 3,
     "linear_key_head_dim": 6,
     "linear_value_head_dim": 5,
     "linear_conv_kernel_dim": 4,
