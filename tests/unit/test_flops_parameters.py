@@ -71,6 +71,12 @@ def test_router_counts_matrix_and_correction_bias():
     assert count_parameters(config("mixtral-8x7b-v0.1")).router == 32 * 4096 * 8
 
 
+def test_mla_may_be_without_rotary_dimensions():
+    without = count_parameters(config("moonlight-16b-a3b", qk_rope_head_dim=0))
+    rope = 27 * 64 * (2048 + 16 * 2048)
+    assert count_parameters(config("moonlight-16b-a3b")).total - without.total == rope
+
+
 def test_moba_has_no_parameters_of_its_own():
     plain = count_parameters(config("llama-3-8b"))
     moba = config("llama-3-8b", attention="moba", moba_chunk_size=512, moba_topk=3)

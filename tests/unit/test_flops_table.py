@@ -90,9 +90,9 @@ def test_empty_sheet_gives_an_empty_table():
 def test_ten_thousand_runs_in_all_conventions_take_less_than_five_seconds():
     runs = pd.DataFrame({"run": [f"{n:05d}" for n in range(10_000)], "architecture": "a"})
     runs["sequence_length"] = np.arange(10_000) % 7 * 1024 + 1024
-    started = time.perf_counter()
+    started = time.process_time()
     table = flops_table(runs.assign(recompute="full"), ARCHITECTURES, CONVENTIONS)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert len(table) == 10_000 * len(CONVENTIONS)
 
 
