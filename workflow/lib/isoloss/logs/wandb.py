@@ -7,10 +7,8 @@ import json
 import re
 import struct
 from array import array
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from math import inf, nan
-from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -25,14 +23,14 @@ from isoloss.logs.wire import FIXED64, LENGTH, VARINT, WireError, fields, signed
 
 HEADER = b":W&B\xe1\xbe\x00"
 LATEST = "latest-run"  # W&B's link to the folder of the last run: the same file again.
-MAX_KINDS = 10_000
+MAX_KEYS = 10_000  # Keys of a row, and sets of keys of a run.
 MAX_TREE = 1 << 20  # A larger JSON object is a table or a picture, not numbers.
-_REMEMBERED = 10_000
 _HISTORY, _RUN, _EXIT = 2, 17, 18
 _NUM_TAG, _HISTORY_TAG, _SUMMARY_TAG, _STEP_TAG = 0x08, 0x12, 0x1A, 0x12
 # An item as wandb writes it: its length, its `key` or `nested_key` fields and, after a tag of two
 # bytes and its length, `value_json`. In a row of plain numbers no text can be taken for a tag.
-_ITEM = re.compile(rb"\n.([\n\x12].[^\x82]*)\x82\x01.([^\n\x12]*)", re.DOTALL)
+# Possessive and bounded: hostile bytes take linear time.
+_ITEM = re.compile(rb"\n.([\n\x12].[^\x82]{0,120}+)\x82\x01.([^\n\x12]*+)", re.DOTALL)
 _AROUND = 5  # Bytes of an item that are outside the two groups.
 _WORDS = {
     b"null": nan,  # What NaN becomes on its way through strict JSON.
@@ -44,124 +42,86 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How to read rows whose items have the same keys in the same order, all plain numbers.
-
-    pick: (offset, values...) -> a row; size: the bytes of the items less those of the values.
-    """
-
-    rows: "array[float]"
-    pick: Callable[[tuple[float, ...]], tuple[float, ...]]
-    size: int
-
-    def fits(self, data: bytes, at: int, end: int) -> bool:
-        """Whether the items, and `step` after them, are all there is up to `end`."""
-        stop = at + self.size
-        return stop == end or (
-            stop + 1 < end and data[stop] == _STEP_TAG and stop + 2 + data[stop + 1] == end
-        )
-
-
 class _History:
-    """Rows by the set of keys that they log; keys come in any order, so each order is mapped."""
+    """Rows by the set of keys that they log; wandb writes the keys of a row in any order."""
 
     def __init__(self) -> None:
-        self.kinds: dict[tuple[str, ...], array[float]] = {}
-        self.orders: dict[tuple[str, ...], tuple[array[float], list[int]]] = {}
-        self.plans: dict[tuple[bytes, ...], _Plan | None] = {}
+        self.kinds: dict[frozenset[str], tuple[list[str], array[float]]] = {}
+        self.names: dict[bytes, str] = {}  # By the bytes that hold them in an item.
         self.texts: set[str] = set()
 
     def add(self, offset: int, data: bytes, at: int, end: int) -> None:
         """Add the row in bytes [at, end), a HistoryRecord; WireError where it is none."""
-        if found := _ITEM.findall(data, at, end):
-            heads, texts = zip(*found, strict=True)
-            if heads not in self.plans:
-                if len(self.plans) >= _REMEMBERED:
-                    self.plans.clear()
-                self.plans[heads] = self._plan(heads)
-            plan = self.plans[heads]
-            if plan and plan.fits(data, at + sum(map(len, texts)), end):
-                try:
-                    plan.rows.extend(plan.pick((offset, *map(float, texts))))
-                except ValueError:  # Not a plain number.
-                    pass
-                else:
-                    return
-        self._add_fields(offset, data, at, end)
+        row = self._plain_row(data, at, end) or self._any_row(data, at, end)
+        kind = frozenset(row)
+        if kind not in self.kinds:
+            if max(len(self.kinds), len(kind)) >= MAX_KEYS:
+                raise LogError(f"{MAX_KEYS:,} keys or sets of keys: not the history of one run")
+            self.kinds[kind] = sorted(kind), array("d")
+        names, rows = self.kinds[kind]
+        rows.append(offset)
+        rows.extend([row[name] for name in names])
 
-    def _plan(self, heads: tuple[bytes, ...]) -> "_Plan | None":
-        """How to read rows whose items begin so; None for those to be read field by field."""
-        names = []
-        for head in heads:
-            try:
-                name, _, odd = _item(head, 0, len(head))
-            except WireError:
-                return None
-            if odd:
-                return None
-            names.append(name)
-        if "_step" not in names:
+    def _plain_row(self, data: bytes, at: int, end: int) -> dict[str, float] | None:
+        """A row of nothing but plain numbers, among them `_step`; None for any other row."""
+        found = _ITEM.findall(data, at, end)
+        if not found:
             return None
-        rows, order = self._order(tuple(names))
-        return _Plan(rows, itemgetter(*order), sum(len(head) + _AROUND for head in heads))
+        heads, texts = zip(*found, strict=True)
+        stop = at + sum(map(len, heads)) + sum(map(len, texts)) + _AROUND * len(found)
+        step = stop + 1 < end and data[stop] == _STEP_TAG and stop + 2 + data[stop + 1] == end
+        if not step and stop != end:
+            return None
+        try:
+            names = [self.names.get(head) or self._name(head) for head in heads]
+            row = dict(zip(names, map(float, texts), strict=True))
+        except ValueError:  # A text that is no number; or a WireError: no name.
+            return None
+        return row if "_step" in row else None
 
-    def _order(self, names: tuple[str, ...]) -> "tuple[array[float], list[int]]":
-        """The rows with these keys, and where in (offset, values...) each of their columns is."""
-        if names not in self.orders:
-            last = {name: i for i, name in enumerate(names, start=1)}
-            kind = tuple(sorted(last))
-            if kind not in self.kinds and len(self.kinds) >= MAX_KINDS:
-                raise LogError(f"rows with more than {MAX_KINDS:,} different sets of keys")
-            if len(self.orders) >= _REMEMBERED:
-                self.orders.clear()
-            rows = self.kinds.setdefault(kind, array("d"))
-            self.orders[names] = rows, [0, *(last[name] for name in kind)]
-        return self.orders[names]
+    def _name(self, head: bytes) -> str:
+        """The name in an item's first bytes; WireError if there is more than that."""
+        name, _, more = _item(head, 0, len(head))
+        if more:
+            raise WireError("other fields than those of a name")
+        if len(self.names) < MAX_KEYS:
+            self.names[head] = name
+        return name
 
-    def _add_fields(self, offset: int, data: bytes, at: int, end: int) -> None:
-        """Add a row field by field."""
-        names: list[str] = []
-        values: list[float] = [offset]
+    def _any_row(self, data: bytes, at: int, end: int) -> dict[str, float]:
+        """A row, field by field."""
+        row: dict[str, float] = {}
         for number, kind, first, after in fields(data, at, end):
             if (number, kind) == (1, LENGTH):
                 name, value, _ = _item(data, first, after)
                 if isinstance(value, float):
-                    names.append(name)
-                    values.append(value)
+                    row[name] = value
                 else:
-                    self._add_value(name, value, names, values)
-            elif (number, kind) == (2, LENGTH) and "_step" not in names:
-                step = 0
+                    self._add_value(row, name, value)
+            elif (number, kind) == (2, LENGTH) and "_step" not in row:
+                row["_step"] = 0.0
                 for inner, inner_kind, left, right in fields(data, first, after):
                     if (inner, inner_kind) == (1, VARINT):
-                        step = signed(varint(data, left, right)[0])
-                names.append("_step")
-                values.append(float(step))
-        rows, order = self._order(tuple(names))
-        rows.extend([values[i] for i in order])
+                        row["_step"] = float(signed(varint(data, left, right)[0]))
+        return row
 
-    def _add_value(self, name: str, text: bytes, names: list[str], values: list[float]) -> None:
-        """Add the numbers of a JSON text that is not a plain number: words, objects of numbers."""
+    def _add_value(self, row: dict[str, float], name: str, text: bytes) -> None:
+        """Add the numbers of a JSON text: plain, a word, or an object of numbers."""
         for key, value in _numbers(name, text):
-            if value is None:
-                if len(self.texts) < _REMEMBERED:
-                    self.texts.add(key)
-            else:
-                names.append(key)
-                values.append(value)
+            if value is not None:
+                row[key] = value
+            elif len(self.texts) < MAX_KEYS:
+                self.texts.add(key)
 
     def blocks(self) -> tuple[Block, ...]:
         """A block a set of keys, in the order in which these first appear."""
         blocks = []
-        for kind, rows in self.kinds.items():
-            if not rows:  # Every row of this kind had something else than a plain number.
-                continue
-            table = np.frombuffer(rows).reshape(-1, 1 + len(kind))
+        for names, rows in self.kinds.values():
+            table = np.frombuffer(rows).reshape(-1, 1 + len(names))
             columns = [pa.array(table[:, 0].astype(np.int64))]
             columns += [pa.array(np.ascontiguousarray(column)) for column in table.T[1:]]
-            names = ["offset (logged)" if name == "offset" else name for name in kind]
-            blocks.append(Block(pa.table(columns, ["offset", *names])))
+            columned = ["offset (logged)" if name == "offset" else name for name in names]
+            blocks.append(Block(pa.table(columns, ["offset", *columned])))
         return tuple(blocks)
 
 
