@@ -103,7 +103,11 @@ def _read_metric(name: str, stream: BinaryIO, bad: Quarantine, notes: list[str])
             time, value, step, dataset = found.groups()
             digits, fields = digits or len(time), fields or len(line.split(b" "))
             reason = ""
-            if len(time) > max(13, digits) or (step is None and fields > 2) or _number(dataset):
+            if (
+                len(time) > max(13, digits)
+                or (step is None and fields > 2)
+                or _number(dataset) is not None
+            ):
                 reason = "two lines run together, or a part of one"
             elif (exact := _number(value)) is None:
                 reason = f"the value {value[:40]!r} is not a number"
@@ -116,7 +120,7 @@ def _read_metric(name: str, stream: BinaryIO, bad: Quarantine, notes: list[str])
 
 def _number(text: bytes | None) -> float | None:
     try:
-        return float(text or b"none")
+        return None if text is None or b"_" in text else float(text)
     except ValueError:
         return None
 

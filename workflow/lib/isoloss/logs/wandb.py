@@ -28,9 +28,10 @@ MAX_TREE = 1 << 20  # A larger JSON object is a table or a picture, not numbers.
 _HISTORY, _RUN, _EXIT = 2, 17, 18
 _NUM_TAG, _HISTORY_TAG, _SUMMARY_TAG, _STEP_TAG = 0x08, 0x12, 0x1A, 0x12
 # An item as wandb writes it: its length, its `key` or `nested_key` fields and, after a tag of two
-# bytes and its length, `value_json`. In a row of plain numbers no text can be taken for a tag.
-# Possessive and bounded: hostile bytes take linear time.
-_ITEM = re.compile(rb"\n.([\n\x12].[^\x82]{0,120}+)\x82\x01.([^\n\x12]*+)", re.DOTALL)
+# bytes and its length, `value_json`: here a number. Possessive and bounded: hostile bytes take
+# linear time.
+_ITEM = re.compile(rb"\n.([\n\x12].[^\x82]{0,120}+)\x82\x01.([-+.0-9A-Za-z]*+)", re.DOTALL)
+_NUMBER = re.compile(rb"-?\d+(\.\d+)?([eE][-+]?\d+)?|NaN|-?Infinity")
 _AROUND = 5  # Bytes of an item that are outside the two groups.
 _WORDS = {
     b"null": nan,  # What NaN becomes on its way through strict JSON.
@@ -162,11 +163,10 @@ def _numbers(name: str, text: bytes) -> Iterator[tuple[str, float | None]]:
         except (ValueError, RecursionError) as error:
             raise WireError(f"the value of {name!r} is not JSON: {error}") from error
         yield from _leaves(name, tree)
+    elif _NUMBER.fullmatch(text):
+        yield name, float(text)
     else:
-        try:
-            yield name, float(text)
-        except ValueError as error:
-            raise WireError(f"the value of {name!r} is not JSON: {text[:40]!r}") from error
+        raise WireError(f"the value of {name!r} is not JSON: {text[:40]!r}")
 
 
 def _leaves(name: str, tree: dict[str, object]) -> Iterator[tuple[str, float | None]]:
