@@ -13,6 +13,7 @@ from isoloss.logs import lines
 from isoloss.logs.numbers import number
 from isoloss.logs.plain import PLAIN
 from isoloss.logs.records import Bad, Block, Format, LogError, Source
+from isoloss.logs.stack import stacked
 
 _DELIMITERS = ",\t;|"
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", re.ASCII)
@@ -197,11 +198,11 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     if found is None:
         raise LogError("line 1 is no header of a delimited table; add one that names the columns")
     reader = _Reader(*found, keep)
-    tables = list(lines.tables(file, reader.fast, reader.slow, lambda: reader.header))
+    table = stacked(lines.tables(file, reader.fast, reader.slow, lambda: reader.header))
     if reader.repeated:
         reader.notes.append(f"the header is repeated or changed {reader.repeated} times")
     return Source(
-        (Block(lines.concat(tables)),),
+        (Block(table),),
         tuple(reader.quarantine),
         tuple(reader.notes),
         tuple(reader.seen),

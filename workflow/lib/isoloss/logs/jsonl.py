@@ -15,6 +15,7 @@ from isoloss.logs import lines
 from isoloss.logs.numbers import number
 from isoloss.logs.plain import PLAIN
 from isoloss.logs.records import Bad, Block, Format, Source
+from isoloss.logs.stack import stacked
 
 _NAMES, _VALUES = ("metric", "name", "key", "tag"), ("value", "val")
 _SAMPLE = 1000
@@ -275,9 +276,9 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     file.seek(start)
     reader = _Reader(keep, _long(sample))
     reader.seen.update(dict.fromkeys(name for record in sample for name, _ in flat(record)))
-    tables = list(lines.tables(file, reader.fast, reader.slow))
+    table = stacked(lines.tables(file, reader.fast, reader.slow))
     return Source(
-        (Block(lines.concat(tables)),),
+        (Block(table),),
         tuple(reader.quarantine),
         tuple(reader.notes),
         tuple(reader.seen),

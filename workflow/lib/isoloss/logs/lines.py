@@ -91,11 +91,6 @@ def table(offsets: Sequence[int], rows: Sequence[Mapping[str, float | None]]) ->
     return pa.table({"offset": pa.array(offsets, pa.int64()), **columns})
 
 
-def concat(tables: Sequence[pa.Table]) -> pa.Table:
-    """Tables under each other; a column that one of them lacks is null there."""
-    return pa.concat_tables([table([], []), *tables], promote_options="default")
-
-
 def short(line: bytes) -> bytes:
     """The line, unless it is longer than any record."""
     if len(line) > _MAX_RECORD:

@@ -1,6 +1,6 @@
 """Tells of what a log has lost: few digits, means over windows, points thinned out."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -31,17 +31,15 @@ def digits_of(values: npt.NDArray[np.float64]) -> int | None:
     return None if digits >= _FULL or digits == 0 else digits
 
 
-def losses(
-    counts: Mapping[str, int], digits: Mapping[str, int | None], aggregations: Mapping[str, str]
-) -> list[str]:
-    """Notes on what is lost, from the number of points, the digits and the means of each metric."""
+def losses(metric: str, count: int, digits: int | None, aggregations: Sequence[str]) -> list[str]:
+    """Notes on what a metric has lost, told by its points, its digits and its means."""
     notes = []
-    for metric, count in counts.items():
-        if count in _ROUND:
-            notes.append(f"{metric} has exactly {count:,} points: probably a thinned export")
-        if (few := digits[metric]) is not None and few <= _FEW:
-            notes.append(f"{metric} is printed with {few} significant digits")
-        if (mean := aggregations[metric]).startswith("window_mean"):
+    if count in _ROUND:
+        notes.append(f"{metric} has exactly {count:,} points: probably a thinned export")
+    if digits is not None and digits <= _FEW:
+        notes.append(f"{metric} is printed with {digits} significant digits")
+    for mean in aggregations:
+        if mean.startswith("window_mean"):
             notes.append(f"{metric} is a mean over steps ({mean}): a NaN in between may be hidden")
         elif mean == "sampled":
             notes.append(f"{metric} is a sampled history: points between are left out")

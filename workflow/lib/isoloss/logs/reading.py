@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from isoloss.logs import longtable, opening, sources
+from isoloss.logs import opening, sources
+from isoloss.logs.assembly import assembled, labels, ordered
 from isoloss.logs.columns import Wanted
+from isoloss.logs.longtable import Rows, long_rows
 from isoloss.logs.records import Format, LogError, Source
+from isoloss.logs.tokens import Units
 
 
 @dataclass(frozen=True)
@@ -93,18 +96,21 @@ def read(
     except LogError as error:
         raise LogError(f"{sources.text(paths)}: {error}") from None
     quarantine = _quarantine(by_source, max_bad_fraction)
-    units = longtable.Units(step_base, sequence_length, tokens_per_step)
-    by_name: dict[str, longtable.Rows] = {}
+    units = Units(step_base, sequence_length, tokens_per_step)
+    by_name: dict[str, Rows] = {}
     aggregations: list[str] = []
+    digits: dict[str, int] = {}
     for name in list(by_source):
-        # Taken out, so that its memory is free again.
         source = by_source.pop(name)
-        by_name[name] = longtable.long_rows(source, columns, units, aggregations, notes)
+        its_units = units.with_constants(source.constants, notes)
+        blocks = list(source.blocks)
+        # Only the list holds them now, so that their memory is free as they are used up.
         del source
-    order = longtable.ordered(by_name, kind.cumulative, notes)
-    ordered = [(name, by_name.pop(name)) for name in order]
-    table = longtable.assembled(ordered, columns, aggregations, notes)
-    table.insert(0, "run", pd.Categorical.from_codes(np.zeros(len(table), np.int8), [run]))
+        by_name[name] = long_rows(blocks, columns, its_units, aggregations, digits, notes)
+    order = ordered(by_name, kind.cumulative, notes)
+    files = [(name, by_name.pop(name)) for name in order]
+    table = assembled(files, list(columns.metrics), aggregations, digits, notes)
+    table.insert(0, "run", labels(np.zeros(len(table), np.int8), [run]))
     return Log(table, quarantine, kind.name, tuple(notes))
 
 

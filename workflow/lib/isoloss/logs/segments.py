@@ -24,8 +24,9 @@ def resumes(
 
     Returns the rows (indices) that start a segment, and the number of rows in disorder.
     """
-    known = np.flatnonzero(~np.isnan(place))
-    if len(known) < len(place):
+    known = None
+    if np.isnan(place).any():
+        known = np.flatnonzero(~np.isnan(place))
         place, metric = place[known], metric[known]
     starts: list[int] = []
     disorder = begin = at = 0
@@ -39,7 +40,7 @@ def resumes(
             resume = begin <= before[row] < drop or len(steps) >= _SEVERAL
             row += 1
         if resume:
-            starts.append(int(known[drop]))
+            starts.append(drop if known is None else int(known[drop]))
             begin, at = drop, at + 1
         else:
             disorder += row - drop
