@@ -109,20 +109,9 @@ def multiplier(
     if not (np.isfinite(losses) & (losses > 0)).all():
         raise ValueError(f"losses {losses} must be finite and above 0")
     arms = (baseline, candidate)
-    paired = pair_by and set(baseline.model) == set(candidate.model)
-    shared = [a.model if paired else a.run for a in arms]
-    log_c = [a.law.log_inverse(losses, *a.parameters) for a in arms]
-    chosen = _choose(arms, shared) if interval == "auto" else interval
-    if chosen == "percentile":
-        found = _from_draws(arms, losses, confidence)
-    elif not all(ESTIMATORS[a.method].least_squares for a in arms):
-        found = none(losses.size, "a Huber fit has no interval but percentile")
-    else:
-        method = delta if chosen == "delta_t" else jackknife
-        first, second = (
-            _influence(a, losses, labels) for a, labels in zip(arms, shared, strict=True)
-        )
-        found = method(log_c[0] - log_c[1], first, second, confidence, paired=paired)
+    log_c, found, chosen, paired = log_interval(
+        arms, losses, pair_by=pair_by, confidence=confidence, interval=interval
+    )
     with np.errstate(over="ignore"):  # Far outside the data, infinity is the answer.
         columns = np.exp([log_c[1], log_c[0] - log_c[1], found.low, found.high])
     ends = overlap(baseline, candidate)
@@ -149,6 +138,32 @@ def multiplier(
 
 
 Arms = tuple[Arm, Arm]
+
+
+def log_interval(
+    arms: Arms,
+    losses: Floats,
+    *,
+    pair_by: bool = True,
+    confidence: float = 0.95,
+    interval: str = "auto",
+) -> tuple[list[Floats], Interval, str, bool]:
+    """log C(L) of both arms, the interval of log M, its name, and whether arms are paired."""
+    paired = pair_by and set(arms[0].model) == set(arms[1].model)
+    shared = [a.model if paired else a.run for a in arms]
+    log_c = [a.law.log_inverse(losses, *a.parameters) for a in arms]
+    chosen = _choose(arms, shared) if interval == "auto" else interval
+    if chosen == "percentile":
+        found = _from_draws(arms, losses, confidence)
+    elif not all(ESTIMATORS[a.method].least_squares for a in arms):
+        found = none(losses.size, "a Huber fit has no interval but percentile")
+    else:
+        method = delta if chosen == "delta_t" else jackknife
+        first, second = (
+            _influence(a, losses, labels) for a, labels in zip(arms, shared, strict=True)
+        )
+        found = method(log_c[0] - log_c[1], first, second, confidence, paired=paired)
+    return log_c, found, chosen, paired
 
 
 def _choose(arms: Arms, shared: list[tuple[str, ...]]) -> str:

@@ -14,8 +14,8 @@ from isoloss.inputs import Values, positive, weighted
 from isoloss.newton import PowerSum
 from isoloss.problem import FitError, FitStatus, Problem, solve
 from isoloss.starts import power_sum_starts
+from isoloss.units import PFLOP_S_DAY
 
-FLOP_PER_PFLOP_S_DAY = 8.64e19
 FLOP_PER_PARAMETER_AND_TOKEN = 6.0
 
 
@@ -57,9 +57,7 @@ def optimal_allocation(
     N* = G (C/6)^(beta / (alpha + beta)), D* = C / (6 N*), with
     G = (alpha A / (beta B))^(1 / (alpha + beta)) (Hoffmann et al. 2022, eq. 4).
     """
-    product = np.asarray(compute, dtype=np.float64) * (
-        FLOP_PER_PFLOP_S_DAY / FLOP_PER_PARAMETER_AND_TOKEN
-    )
+    product = np.asarray(compute, dtype=np.float64) * (PFLOP_S_DAY / FLOP_PER_PARAMETER_AND_TOKEN)
     balance = (alpha * a / (beta * b)) ** (1 / (alpha + beta))
     parameters = balance * product ** (beta / (alpha + beta))
     return parameters, product / parameters

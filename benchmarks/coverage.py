@@ -1,0 +1,218 @@
+"""How often each interval of the compute multiplier holds the truth, measured on simulated ladders.
+
+Writes a table, one row a scenario, place and interval; and a figure with --figure. Scenarios:
+
+right law    the fitted law made the points; any number of sizes, errors independent or correlated
+             between the arms, normal or heavy-tailed (Student's t with 3 degrees of freedom)
+other sizes  the arms have different sizes and cannot be paired
+clusters     four points a run that share the error of the run
+wrong law    a power law fitted to points with a floor, or with a break: no interval can help
+
+Places: the middle and the lower end of the common range of losses, and beyond it (four times the
+largest compute).
+"""
+
+import argparse
+import itertools
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from isoloss.bootstrap import resample
+from isoloss.fitting import natural, problem
+from isoloss.laws import LAWS
+from isoloss.multiplier import Arm, log_interval
+from isoloss.problem import refit, solve
+
+TABLE = Path(__file__).parent / "results" / "coverage.csv"
+TRUTH = {
+    "power": (2.3, 0.053),
+    "power_floor": (1.1, 0.15, 1.4),
+    "broken": (2.3, 0.03, 0.08, 4.0, 0.3),
+}
+SIGMA = 2e-3  # Of log loss: the scatter about the published fits of Kimi Linear.
+PLACES = ("middle", "end", "beyond")
+DRAWS = 400
+Pair = tuple[Arm, Arm]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is simulated; advantage is the true multiplier, the same at every loss."""
+
+    kind: str
+    truth: str
+    fitted: str
+    sizes: int
+    correlation: float
+    tails: str
+    advantage: float
+
+
+def scenarios() -> Iterator[Scenario]:
+    errors = list(itertools.product((0.0, 0.95), ("normal", "heavy"), (1.0, 1.3)))
+    for sizes in (3, 4, 5, 6, 8, 12):
+        for error in errors:
+            yield Scenario("right law", "power", "power", sizes, *error)
+            if sizes >= 6:
+                yield Scenario("right law", "power_floor", "power_floor", sizes, *error)
+            if sizes >= 4:
+                yield Scenario("clusters", "power", "power", sizes, *error)
+            if error[0] == 0:
+                yield Scenario("other sizes", "power", "power", sizes, *error)
+    for sizes, truth in itertools.product((5, 12), ("power_floor", "broken")):
+        for error in errors:
+            yield Scenario("wrong law", truth, "power", sizes, *error)
+
+
+def simulate(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair]]:
+    """Losses at the places, and `count` simulated studies: the fits of both arms."""
+    random = np.random.default_rng(zlib.crc32(repr(scenario).encode()))
+    truth, fitted = LAWS[scenario.truth], LAWS[scenario.fitted]
+    theta, rho = TRUTH[scenario.truth], scenario.correlation
+    apart = scenario.kind == "other sizes"
+    each = 4 if scenario.kind == "clusters" else 1
+    shared = noise(random, scenario.tails, (count, scenario.sizes))
+    arms = []
+    for arm, stretch in enumerate((1.0, 1.05)):
+        sizes = scenario.sizes + (arm if apart else 0)
+        error = np.sqrt(1 - rho) * noise(random, scenario.tails, (count, sizes))
+        if rho:
+            error = error + np.sqrt(rho) * shared
+        compute = stretch * np.geomspace(1, 16, sizes)
+        if each > 1:
+            compute = np.repeat(compute, each) * np.tile(np.linspace(0.7, 1, each), sizes)
+            error = np.repeat(error, each, axis=1)
+            error = error + 0.2 * noise(random, scenario.tails, error.shape)
+        exact = truth.value(compute * (scenario.advantage if arm else 1.0), *theta)
+        loss = exact * np.exp(SIGMA * error)
+        stated = problem(compute, exact, scenario.fitted)
+        found = refit(stated, loss, stated.weights[None, :], solve(stated).phi[0])
+        model = tuple(f"{arm if apart else ''}{i // each}" for i in range(compute.size))
+        weights = np.ones(compute.size)
+        arms.append(
+            [
+                Arm(fitted, "least_squares_log", tuple(p), compute, y, model, model, weights)
+                for p, y in zip(natural(fitted, found.phi), loss, strict=True)
+            ]
+        )
+    return truth.value(np.array([4.0, 16.0, 64.0]), *theta), list(zip(*arms, strict=True))
+
+
+def noise(random: np.random.Generator, tails: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Errors of unit variance."""
+    if tails == "normal":
+        return random.normal(size=shape)
+    return random.standard_t(3, shape) / np.sqrt(3)
+
+
+def with_draws(arm: Arm, kind: str) -> Arm:
+    stated = problem(arm.compute, arm.loss, arm.law.name)
+    draws = resample(stated, arm.model, kind, DRAWS)
+    return replace(arm, draws=natural(arm.law, draws.phi), drawn=kind)
+
+
+def ungrouped(arm: Arm) -> Arm:
+    """The same points as if each were a run and a model of its own."""
+    labels = tuple(f"{model}-{i}" for i, model in enumerate(arm.model))
+    return replace(arm, model=labels, run=labels)
+
+
+def measure(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
+    """Coverage and median width (of log M) of every interval at every place."""
+    places, studies = simulate(scenario, count)
+    clustered = scenario.kind == "clusters"
+    kinds = ("case", "wild") if clustered else ("case", "residual", "wild")
+    bounds: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    default = log_interval(studies[0], places)[2]
+
+    def add(name: str, pair: Pair, interval: str) -> None:
+        found = log_interval(pair, places, interval=interval)[1]
+        bounds.setdefault(name, []).append((found.low, found.high))
+
+    with np.errstate(all="ignore"):
+        for first, second in studies:
+            add("jackknife_t", (first, second), "jackknife_t")
+            if clustered:
+                first, second = ungrouped(first), ungrouped(second)
+            add("delta_t", (first, second), "delta_t")
+        for (first, second), kind in itertools.product(studies[:resampled], kinds):
+            pair = with_draws(first, kind), with_draws(second, kind)
+            add(f"percentile_{kind}", pair, "percentile")
+    rows, truth = [], np.log(scenario.advantage)
+    for name, pairs in bounds.items():
+        low, high = np.moveaxis(np.array(pairs), 1, 0)
+        for i, place in enumerate(PLACES):
+            rows.append(
+                asdict(scenario)
+                | {
+                    "place": place,
+                    "interval": name,
+                    "default": name == default,
+                    "simulations": len(pairs),
+                    "coverage": np.mean((low[:, i] <= truth) & (truth <= high[:, i])),
+                    "median_log_width": np.median(high[:, i] - low[:, i]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def coverage_table(
+    count: int, resampled: int, chosen: list[Scenario] | None = None
+) -> pd.DataFrame:
+    frames = [measure(scenario, count, resampled) for scenario in chosen or scenarios()]
+    return pd.concat(frames, ignore_index=True)
+
+
+def figure(results: pd.DataFrame, path: Path) -> None:
+    """Coverage against the number of sizes: a panel a kind of scenario, a line an interval."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    kinds = list(dict.fromkeys(results["kind"]))
+    shown = results[results["place"] != "beyond"]
+    drawing, axes = plt.subplots(2, len(kinds), figsize=(3 * len(kinds), 5), squeeze=False)
+    for column, kind in enumerate(kinds):
+        for name, group in shown[shown["kind"] == kind].groupby("interval"):
+            by = group.groupby("sizes")
+            cover, width = by["coverage"], by["median_log_width"].median()
+            line = axes[0, column].plot(cover.median(), marker="o", label=name)[0]
+            color = line.get_color()
+            axes[0, column].fill_between(
+                width.index, cover.min(), cover.max(), color=color, alpha=0.15, lw=0
+            )
+            axes[1, column].plot(width, marker="o", color=color)
+        axes[0, column].axhspan(0.93, 0.99, color="0.9", zorder=0)
+        axes[0, column].set(title=kind, ylim=(0.5, 1.0))
+        axes[1, column].set(xlabel="sizes", yscale="log")
+    axes[0, 0].set_ylabel("coverage (median, range)")
+    axes[1, 0].set_ylabel("median width of log multiplier")
+    axes[0, 0].legend(fontsize="x-small", loc="lower right")
+    drawing.tight_layout()
+    drawing.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--simulations", type=int, default=2000)
+    parser.add_argument("--resampled", type=int, default=150, help="of them also resampled")
+    parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--figure", type=Path)
+    options = parser.parse_args()
+    results = coverage_table(options.simulations, options.resampled)
+    options.table.parent.mkdir(parents=True, exist_ok=True)
+    results.to_csv(options.table, index=False, float_format="%.4g")
+    if options.figure:
+        figure(results, options.figure)
+    default = results[results["default"]]
+    keys = ["kind", "truth", "fitted", "sizes", "place"]
+    print(default.groupby(keys, sort=False)["coverage"].agg(["min", "max"]).round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+import numpy as np
+from isoloss.diagnostics import influence, influence_table
+from isoloss.fitting import fit
+from numpy.testing import assert_allclose
+from test_fitting import LADDER, MLA, points_table
+
+
+def test_leverages_add_up_to_the_number_of_parameters_and_peak_at_the_ends():
+    table = influence(*MLA)
+    assert_allclose(table["leverage"].sum(), 2)
+    assert table["leverage"].idxmax() in (0, 4)
+
+
+def test_leave_one_out_columns_are_fits_without_the_point():
+    table = influence(*MLA)
+    for i in range(5):
+        kept = np.arange(5) != i
+        without = fit(np.array(MLA[0])[kept], np.array(MLA[1])[kept])
+        assert_allclose(table["exponent_without"][i], without.exponent, rtol=1e-9)
+        assert_allclose(table["coefficient_without"][i], without.coefficient, rtol=1e-9)
+
+
+def test_studentised_residual_is_that_of_a_point_predicted_by_the_others():
+    table = influence(*MLA)
+    kept = np.arange(5) != 2
+    c, y = np.log(MLA[0]), np.log(MLA[1])
+    design = np.column_stack([np.ones(4), c[kept]])
+    solution, rss, *_ = np.linalg.lstsq(design, y[kept])
+    here = np.array([1, c[2]])
+    se = np.sqrt(rss[0] / 2 * (1 + here @ np.linalg.inv(design.T @ design) @ here))
+    assert_allclose(table["studentised_residual"][2], (y[2] - here @ solution) / se, rtol=1e-7)
+
+
+def test_a_wild_point_stands_out():
+    loss = 2.3 * LADDER**-0.05 * np.exp(np.random.default_rng(0).normal(0, 1e-3, 12))
+    loss[7] *= 1.02
+    table = influence(LADDER, loss)
+    assert table["studentised_residual"].abs().idxmax() == 7
+    assert table["cooks_distance"].idxmax() == 7
+    assert abs(table["studentised_residual"][7]) > 10
+
+
+def test_points_without_which_there_is_no_fit_have_none():
+    table = influence([1.0, 4.0, 16.0], [2.3, 2.2, 2.08])
+    assert np.isfinite(table["exponent_without"]).all()
+    table = influence([1.0, 4.0, 16.0, 64.0], [2.3, 2.2, 2.12, 2.06], "power_floor")
+    assert np.isfinite(table["floor_without"]).all()
+    assert np.isnan(table["studentised_residual"]).all()
+
+
+def test_influence_table_has_a_row_for_each_point_of_each_fit():
+    table = influence_table(points_table(), [("power", "least_squares_log")])
+    assert len(table) == 10
+    assert table["run"].tolist()[:2] == ["kimi-linear-0", "kimi-linear-1"]
+    assert_allclose(table.query("arm == 'mla'")["leverage"], influence(*MLA)["leverage"])
