@@ -289,6 +289,11 @@ def test_the_headline_says_multiplier_loss_interval_and_convention(papers):
     assert re.match(r"moba-32k: .* over 16 metrics \(95% .*\), 6n_non_embedding", lines[2])
 
 
+def test_the_readme_says_the_headlines_that_come_out(papers, root):
+    lines = (papers[0].folder / "results/headline.txt").read_text()
+    assert f"```\n{lines}```" in (root / "README.md").read_text(encoding="utf-8")
+
+
 def test_what_the_architectures_say_is_read(papers):
     """The convention with scores sees the context: the published N alone cannot give it."""
     path = papers[0].folder / "data/kimi-linear/architectures/mla-653M.json"

@@ -68,6 +68,11 @@ def test_a_published_number_has_its_verdict(tiny):
     assert table(tiny, "claims/logged.csv").empty
 
 
+def test_the_readme_says_the_headline_that_comes_out(tiny, root):
+    line = (tiny.folder / "results/headline.txt").read_text().splitlines()[0]
+    assert f"`{line}`" in (root / "README.md").read_text(encoding="utf-8")
+
+
 def test_every_figure_and_table_is_there_in_every_form(tiny):
     expected = {
         f"figure/tiny/{name}.{form}"

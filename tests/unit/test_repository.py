@@ -1,0 +1,378 @@
+"""What must hold between the files of the repository: pins, rules, documentation."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from isoloss import study
+from isoloss.validation import InputError, read_yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+RULES = {
+    name: body
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for name, body in re.findall(
+        r"^rule (\w+):\n((?:(?:    .*)?\n)+)", path.read_text(encoding="utf-8"), re.M
+    )
+}
+
+
+def locked():
+    """Name -> version of what the lock installs into the Python that runs this."""
+    pins = {}
+    for line in re.findall(r"^[A-Za-z0-9][^\\\n]*", LOCK, re.M):
+        requirement = Requirement(line.strip())
+        if requirement.marker is None or requirement.marker.evaluate():
+            (pin,) = requirement.specifier
+            assert pin.operator == "=="
+            name = canonicalize_name(requirement.name)
+            assert name not in pins, f"{name} is locked twice for this Python"
+            pins[name] = pin.version
+    return pins
+
+
+def conda():
+    """Name -> specifier of the conda definition."""
+    lines = read_yaml(ROOT / "environment.yml")["dependencies"]
+    return {name: rest.strip() for name, _, rest in (line.partition(" ") for line in lines)}
+
+
+# --- the environment
+
+
+def test_environment_yml_and_the_lock_pin_the_same_versions():
+    pins, environment = locked(), conda()
+    environment.pop("python")
+    assert environment
+    assert {name: f"=={pins[canonicalize_name(name)]}" for name in environment} == environment
+
+
+def test_everything_that_the_pipeline_imports_is_in_the_conda_definition():
+    direct = [
+        line.strip()
+        for line in (ROOT / "requirements.in")
+        .read_text()
+        .partition("# What sets up")[0]
+        .splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    assert len(direct) >= 8
+    assert {canonicalize_name(Requirement(line).name) for line in direct} == {
+        canonicalize_name(name) for name in conda() if name != "python"
+    }
+
+
+def test_the_conda_definition_and_the_package_want_the_same_python():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lowest = SpecifierSet(project["requires-python"])
+    wanted = SpecifierSet(conda()["python"])
+    for version in ("3.9", "3.10", "3.11", "3.12", "3.13"):
+        assert (version in lowest) == (version in wanted)
+
+
+def test_what_the_library_needs_is_among_what_is_locked():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {canonicalize_name(name) for name in project["dependencies"]} <= set(locked())
+
+
+def test_every_package_in_the_lock_is_pinned_and_hashed():
+    blocks = re.split(r"^(?=[A-Za-z0-9])", LOCK, flags=re.M)[1:]
+    assert len(blocks) > 50
+    for block in blocks:
+        assert "==" in block.splitlines()[0], block.splitlines()[0]
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block.splitlines()[0]
+
+
+def test_the_lock_names_no_host_and_no_index():
+    assert "://" not in LOCK
+    options = [line for line in LOCK.splitlines() if re.match(r"\s*(-\w\b|--(?!hash=))", line)]
+    assert options == []
+
+
+# --- what is kept in git
+
+
+def tracked():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+    ).stdout.decode()
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_tracked_text_holds_a_path_of_a_machine_or_the_host_of_a_registry():
+    homes = [f"/{name}/" for name in ("home", "root", "Users", "work")]
+    dots = "."  # apart, so that this file does not find itself
+    hosts = [
+        dots.join(parts)
+        for parts in (
+            ("pypi", "org"),
+            ("files", "pythonhosted", "org"),
+            ("anaconda", "org"),
+            ("npmjs", "org"),
+            ("proxy", "golang", "org"),
+            ("crates", "io"),
+        )
+    ]
+    path_of_machine = re.compile(r"(?<![\w.:/-])(?:" + "|".join(homes) + r")\w")
+    found = []
+    files = tracked()
+    assert len(files) > 100
+    for path in files:
+        if path.name == Path(__file__).name:
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        name = path.relative_to(ROOT).as_posix()
+        found += [f"{name}: {match[0]}" for match in path_of_machine.finditer(text)]
+        found += [f"{name}: {host}" for host in hosts if host in text]
+    assert found == []
+
+
+def test_what_can_be_made_again_is_not_tracked():
+    names = {path.relative_to(ROOT).as_posix() for path in tracked()}
+    assert not [
+        name
+        for name in names
+        if name.split("/")[0] in {"results", "logs", ".snakemake", ".venv"}
+        or "__pycache__" in name
+        or name.endswith((".part", ".pyc"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "LICENSE",
+        "CITATION.cff",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        ".snakemake-workflow-catalog.yml",
+        ".ci/run",
+        "config/README.md",
+        "workflow/profiles/default/config.yaml",
+    ],
+)
+def test_what_a_project_must_have_is_there_and_says_something(name):
+    assert len((ROOT / name).read_text(encoding="utf-8").strip()) > 20
+
+
+@pytest.mark.parametrize("study_name", ["kimi-linear", "moba-8k", "moba-32k"])
+def test_the_source_of_data_separates_published_read_off_and_inferred(study_name):
+    text = (ROOT / f"data/{study_name}/SOURCE.md").read_text(encoding="utf-8")
+    for part in ("Published", "Read off", "Inferred"):
+        assert re.search(rf"^## {part}", text, re.M), part
+    assert re.search(r"\b[0-9a-f]{64}\b", text)
+
+
+# --- the rules
+
+
+def test_every_rule_has_log_conda_message_and_the_digest_of_its_code():
+    assert {"ingest", "clean", "flops", "points", "fit", "multiplier"} < set(RULES)
+    assert {"figure", "table", "claims", "headline"} < set(RULES)
+    for name, body in RULES.items():
+        for part in ("log:", "conda:", "message:", "params:", "input:", "output:"):
+            assert f"\n    {part}\n" in f"\n{body}", f"{name} has no {part}"
+        if "script:" in body:
+            expected = "code=figure_code" if name == "figure" else f'code=code("{name}")'
+            assert expected in body, f"{name} does not have {expected}"
+
+
+def test_a_stage_has_one_word():
+    for name, body in RULES.items():
+        scripts = re.findall(r'script:\n\s+"\.\./scripts/([^"]+)"', body)
+        assert scripts in ([f"{name}.py"], ["figures/{wildcards.figure}.py"]), name
+        assert f'"logs/{name}' in body, name
+        assert re.search(rf'"results/{name}[/.]', body), name
+        if len(scripts) == 1 and "{" not in scripts[0]:
+            assert (ROOT / "workflow/scripts" / scripts[0]).is_file()
+
+
+def test_rules_have_no_lambdas_no_run_and_no_numbers():
+    for name, body in RULES.items():
+        assert "lambda" not in body, name
+        assert "run:" not in body.replace("\n    params:\n        runs", ""), name
+        code = re.sub(r'"[^"]*"', '""', body)
+        assert not re.search(r"\b\d", code), name
+
+
+def test_scripts_are_short_and_modules_can_be_read_at_one_sitting():
+    for path in (ROOT / "workflow/scripts").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 25, path.name
+    for path in (ROOT / "workflow/lib").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 400, path.name
+
+
+def test_every_figure_and_table_that_the_rules_know_has_its_code():
+    from isoloss.stages.table import TABLES
+
+    common = (ROOT / "workflow/rules/common.smk").read_text()
+    known = {
+        name: set(re.findall(r'^    "(\w+)": \[', body, re.M))
+        for name, body in re.findall(r"^(FIGURES|TABLES) = \{\n(.*?)^\}", common, re.M | re.S)
+    }
+    scripts = {path.stem for path in (ROOT / "workflow/scripts/figures").glob("*.py")}
+    assert known["FIGURES"] == scripts
+    assert known["TABLES"] == set(TABLES)
+
+
+def test_the_library_knows_nothing_of_snakemake_and_draws_in_figure_code_alone():
+    for path in (ROOT / "workflow/lib/isoloss").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(import|from) snakemake", text, re.M), path.name
+        if path.parent.name != "figures":
+            assert not re.search(r"^\s*(import|from) matplotlib", text, re.M), path.name
+
+
+# --- the documentation
+
+
+def keys_of(schema, prefix=""):
+    """Every key of a schema, dotted: `points.window`, `arms.*.label`."""
+    for name, rule in schema.get("properties", {}).items():
+        yield f"{prefix}{name}"
+        yield from keys_of(rule, f"{prefix}{name}.")
+    more = schema.get("additionalProperties")
+    if isinstance(more, dict):
+        yield from keys_of(more, f"{prefix}*.")
+    if isinstance(schema.get("items"), dict):
+        yield from keys_of(schema["items"], prefix)
+
+
+def documented():
+    """Every word in backticks of config/README.md."""
+    text = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    return set(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)))
+
+
+def test_config_readme_names_every_key_of_config_and_study():
+    words = documented()
+    for name in ("config", "study"):
+        for key in keys_of(read_yaml(ROOT / f"workflow/schemas/{name}.schema.yaml")):
+            section = any(word.startswith(f"{key}.") for word in words)  # named by its keys
+            assert key in words or section, f"{name}: {key}"
+
+
+@pytest.mark.parametrize("name", ["runs", "published"])
+def test_config_readme_names_every_column_of_the_sheet_and_key_of_published_numbers(name):
+    words = documented()
+    for key in keys_of(read_yaml(ROOT / f"workflow/schemas/{name}.schema.yaml")):
+        assert key.rpartition(".")[2] in words, key
+
+
+def test_config_readme_names_every_key_of_the_looks():
+    words = documented()
+    for key, value in read_yaml(ROOT / "config/plotting.yaml").items():
+        names = [f"{key}.{part}" for part in value] if isinstance(value, dict) else [key]
+        for name in names:
+            assert name in words, name
+
+
+def test_config_readme_gives_the_defaults_that_hold():
+    text = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    rows = {
+        row.group(1): row.group(2)
+        for row in re.finditer(r"^\| `([\w.]+)` \|.*\| ([^|]+) \|$", text, re.M)
+    }
+    for section, settings in read_yaml(ROOT / "config/config.yaml").items():
+        for key, value in settings.items() if isinstance(settings, dict) else ():
+            default = rows[f"{section}.{key}"]
+            shown = "none" if value == [] else str(value)
+            assert re.search(rf"(?<![\w.]){re.escape(shown)}(?![\w.]*\d)", default), (
+                f"{section}.{key} is {value}, but config/README.md says {default}"
+            )
+
+
+def test_config_readme_names_every_figure_table_and_convention():
+    from isoloss.flops import CONVENTIONS
+    from isoloss.stages.table import TABLES
+
+    words = documented()
+    figures = {path.stem for path in (ROOT / "workflow/scripts/figures").glob("*.py")}
+    assert set(CONVENTIONS) | figures | set(TABLES) <= words
+
+
+def test_every_key_of_a_schema_says_what_it_is():
+    def nameless(schema, prefix=""):
+        for name, rule in schema.get("properties", {}).items():
+            if "$ref" not in rule and not rule.get("description"):
+                yield f"{prefix}{name}"
+            yield from nameless(rule, f"{prefix}{name}.")
+        for inner in (schema.get("additionalProperties"), schema.get("items")):
+            if isinstance(inner, dict):
+                yield from nameless(inner, prefix)
+
+    for path in sorted((ROOT / "workflow/schemas").glob("*.yaml")):
+        assert list(nameless(read_yaml(path))) == [], path.name
+
+
+def test_the_newcomers_walk_in_the_readme_is_the_tiny_study():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tiny = ROOT / "tests/data/tiny"
+    written = (tiny / "config/studies/tiny.yaml").read_text(encoding="utf-8")
+    sheet = (tiny / "data/tiny/runs.csv").read_text(encoding="utf-8").splitlines()
+    assert f"```yaml\n{written.strip()}\n```" in text
+    assert "\n".join(sheet[:2]) in text
+    assert len(written.strip().splitlines()) <= 11  # the title and ten lines
+
+
+def test_the_other_walk_in_the_readme_is_the_study_of_logged_compute():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    logged = (ROOT / "tests/data/logged/config/studies/logged.yaml").read_text(encoding="utf-8")
+    lines = [line for line in logged.splitlines() if line.startswith(("log:", "compute:"))]
+    assert len(lines) == 2
+    assert "\n".join(lines) in text
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("config/studies/tiny.yaml", "at_loss", "at_los"),
+        ("data/tiny/runs.csv", "logs/base-20M.csv", "logs/base-20.csv"),
+    ],
+)
+def test_the_messages_in_the_readme_are_those_that_come(tmp_path, monkeypatch, name, old, new):
+    shutil.copytree(ROOT / "tests/data/tiny", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    config = read_yaml(ROOT / "config/config.yaml") | {"studies": ["tiny"]}
+    with pytest.raises(InputError) as error:
+        study.load(
+            config,
+            Path("config/studies"),
+            ROOT / "workflow/schemas",
+            ["curves", "scaling", "multiplier"],
+            config["tables"],
+        )
+    assert f"\n{error.value}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_links_between_the_documents_lead_somewhere():
+    documents = [path for path in tracked() if path.suffix == ".md"]
+    assert documents
+    for path in documents:
+        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
+            if "://" not in target and not target.startswith("mailto:"):
+                assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_workflow_catalog_and_the_citation_are_yaml():
+    for name in (".snakemake-workflow-catalog.yml", "CITATION.cff"):
+        assert isinstance(yaml.safe_load((ROOT / name).read_text(encoding="utf-8")), dict)
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "title", "message", "authors"} <= set(citation)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    if "version" in citation:
+        assert str(citation["version"]) == project["version"]

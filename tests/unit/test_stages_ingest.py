@@ -1,0 +1,138 @@
+import numpy as np
+import pandas as pd
+import pytest
+from isoloss import cleaning, tables
+from isoloss.logs.records import LogError
+from isoloss.stages.flops import flops
+from isoloss.stages.ingest import ingest
+from isoloss.units import PFLOP_S_DAY
+
+LOG = {"format": "auto", "max_bad_fraction": 0.001}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "a.csv").write_text("step,loss\n1,4.5\n2,4.25\n3,4\n")
+    (tmp_path / "b.jsonl").write_text(
+        '{"step": 1, "tokens": 10, "loss": 5}\n{"step": 2, "tokens": 20, "loss": 4.5}\n'
+    )
+    return tmp_path
+
+
+def run(name, log, **more):
+    return {"run": name, "log": log, "format": None, "tokens_per_step": None} | more
+
+
+def test_logs_of_several_formats_become_one_table(folder, stage_schema):
+    got = ingest(
+        [run("a", "a.csv", tokens_per_step=100), run("b", "b.jsonl")], {"loss": "loss"}, folder, LOG
+    )
+    table = tables.check(got.table, stage_schema("ingest"), "ingest")
+    assert list(table["run"]) == ["a"] * 3 + ["b"] * 2
+    assert list(table["value"]) == [4.5, 4.25, 4, 5, 4.5]
+    assert list(table["tokens"]) == [100, 200, 300, 10, 20]
+    runs = tables.check(got.runs, stage_schema("ingest_runs"), "runs").set_index("run")
+    assert list(runs["format"]) == ["csv", "jsonl"]
+    assert list(runs["values"]) == [3, 2]
+    assert runs.loc["a", "tokens_from"] == "step x tokens_per_step"
+    assert runs.loc["b", "tokens_from"] == "log"
+    assert got.quarantine.empty
+    assert got.quarantine.columns[0] == "run"
+
+
+def test_what_was_ingested_can_be_cleaned_and_counted(folder, stage_schema):
+    got = ingest([run("a", "a.csv", tokens_per_step=100)], {"loss": "loss"}, folder, LOG)
+    cleaned = tables.check(cleaning.clean(got.table), stage_schema("clean"), "clean")
+    summary = tables.check(cleaning.summary(cleaned, got.runs), stage_schema("runs"), "runs")
+    assert summary["kept"].iloc[0] == 3
+    assert summary["last_tokens"].iloc[0] == 300
+
+
+def test_a_metric_may_have_another_name_than_its_column(folder):
+    got = ingest([run("b", "b.jsonl")], {"train": "loss"}, folder, LOG)
+    assert set(got.table["metric"]) == {"train"}
+
+
+def test_a_runs_own_format_goes_before_the_studys(folder):
+    with pytest.raises(LogError, match=r"run b: .*b\.jsonl"):
+        ingest([run("b", "b.jsonl", format="csv")], {"loss": "loss"}, folder, LOG)
+    got = ingest(
+        [run("b", "b.jsonl", format="jsonl")], {"loss": "loss"}, folder, LOG | {"format": "csv"}
+    )
+    assert len(got.table) == 2
+
+
+def test_a_log_without_tokens_and_compute_says_what_to_name_or_give(folder):
+    with pytest.raises(LogError, match=r"run a: a\.csv: no tokens and no compute.*tokens_per_step"):
+        ingest([run("a", "a.csv")], {"loss": "loss"}, folder, LOG)
+
+
+def test_a_column_that_the_log_does_not_have_is_named_with_run_and_file(folder):
+    with pytest.raises(LogError, match=r"run b: .*b\.jsonl.*los\b"):
+        ingest([run("b", "b.jsonl")], {"los": "los"}, folder, LOG)
+
+
+def test_broken_records_beyond_the_accepted_share_refuse_the_log_and_are_named(folder):
+    (folder / "c.csv").write_text("step,tokens,loss\n1,10,4\ntorn\n3,30,3\n")
+    with pytest.raises(LogError, match=r"run c: .*c\.csv: 1 of 3 records.*max_bad_fraction"):
+        ingest([run("c", "c.csv")], {"loss": "loss"}, folder, LOG)
+    got = ingest([run("c", "c.csv")], {"loss": "loss"}, folder, LOG | {"max_bad_fraction": 0.5})
+    assert list(got.quarantine["run"]) == ["c"]
+    assert list(got.quarantine["head"]) == ["torn"]
+    assert got.runs["quarantined"].iloc[0] == 1
+
+
+# --- FLOPs of what was logged
+
+
+def logged(**columns):
+    base = {"run": ["a"], "last_tokens": [1e9], "last_compute_pflop_s_days": [np.nan]}
+    return pd.DataFrame(base | columns)
+
+
+def test_six_n_d_of_a_published_n(folder, stage_schema):
+    table = flops([{"run": "a", "parameters": 1e8}], logged(), folder, ["6n_non_embedding"])
+    row = tables.check(table, stage_schema("flops"), "flops").iloc[0]
+    assert row["parameters_counted"] == 1e8
+    assert row["flop_per_token"] == 6e8
+    assert row["compute_pflop_s_days"] == pytest.approx(6e17 / PFLOP_S_DAY, rel=1e-15)
+
+
+def test_logged_compute_needs_nothing_else(folder):
+    table = flops([{"run": "a"}], logged(last_compute_pflop_s_days=[0.25]), folder, ["logged"])
+    assert table["compute_pflop_s_days"].iloc[0] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"hidden_size": 8,}', r"a\.json: not JSON: line 1, column"),
+        ("[1, 2]", r"a\.json: expected an object of keys and values, got list"),
+        ("{}", r"a\.json: "),
+    ],
+)
+def test_an_architecture_that_cannot_be_read_is_named(folder, text, message):
+    (folder / "a.json").write_text(text)
+    rows = [{"run": "a", "architecture": "a.json", "sequence_length": 4096.0}]
+    with pytest.raises(ValueError, match=message) as error:
+        flops(rows, logged(), folder, ["matmul_causal"])
+    assert "\n" not in str(error.value)
+
+
+def test_every_run_has_a_row_under_every_convention_in_their_order(root):
+    folder = root / "data/kimi-linear"
+    names = ["mla-653M", "kimi-linear-653M"]
+    rows = [
+        {"run": name, "architecture": f"architectures/{name}.json", "sequence_length": 4096.0}
+        for name in names
+    ]
+    ends = logged(run=names, last_tokens=[1e9, 1e9], last_compute_pflop_s_days=[np.nan] * 2)
+    table = flops(rows, ends, folder, ["6n_with_head", "matmul_causal"])
+    assert list(table[["run", "convention"]].itertuples(index=False, name=None)) == [
+        (name, convention) for name in names for convention in ("6n_with_head", "matmul_causal")
+    ]
+    by = table.set_index(["run", "convention"])["flop_per_token"]
+    with_head = by["kimi-linear-653M", "6n_with_head"] / by["mla-653M", "6n_with_head"]
+    matmul = by["kimi-linear-653M", "matmul_causal"] / by["mla-653M", "matmul_causal"]
+    assert with_head > 1.03  # charged more by its parameters,
+    assert matmul < 0.95  # less by its work
