@@ -15,18 +15,11 @@ from isoloss.logs import mlflow, mlflow_sqlite
 from isoloss.logs.mlflow import FORMATS, read, read_all, sniff
 from isoloss.logs.mlflow_sqlite import read_database, read_databases, sniff_database
 from isoloss.logs.records import LogError
+from log_bytes import tree
 
 DATA = Path(__file__).parents[1] / "data" / "logs"
 TRUTH = pd.read_csv(DATA / "binary_truth.csv")
 DATABASE = gzip.decompress((DATA / "mlflow" / "mlflow.db.gz").read_bytes())
-
-
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): lambda path=path: path.open("rb")
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 STORE = tree(DATA / "mlflow" / "mlruns")

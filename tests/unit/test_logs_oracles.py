@@ -17,6 +17,7 @@ import pytest
 from isoloss.logs import mlflow as ours_mlflow
 from isoloss.logs import tensorboard as ours_tensorboard
 from isoloss.logs import wandb as ours_wandb
+from log_bytes import tree
 
 DATA = Path(__file__).parents[1] / "data" / "logs"
 WITH_TENSORFLOW = {"bfloat16_content", "no_value"}  # Without it, `make_ndarray` fails on these.
@@ -121,12 +122,7 @@ def test_mlflow_stores_hold_what_mlflow_reads(tmp_path, monkeypatch, store, run)
         packed = (DATA / "mlflow" / "mlflow.db.gz").read_bytes()
         (tmp_path / store).write_bytes(gzip.decompress(packed))
         uri, read_all = f"sqlite:///{tmp_path}/{store}", ours_mlflow.FORMATS[1].read_all
-    files = {
-        path.relative_to(tmp_path).as_posix(): lambda path=path: path.open("rb")
-        for path in tmp_path.rglob("*")
-        if path.is_file()
-    }
-    (source,) = read_all(files, run).values()
+    (source,) = read_all(tree(tmp_path), run).values()
     theirs = client(tracking_uri=uri)
     experiments = [experiment.experiment_id for experiment in theirs.search_experiments()]
     (found,) = theirs.search_runs(experiments, f"attributes.run_name = '{run}'")

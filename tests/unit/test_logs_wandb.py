@@ -16,25 +16,13 @@ from hypothesis import strategies as st
 from isoloss.logs import leveldb, wandb
 from isoloss.logs.records import LogError
 from isoloss.logs.wandb import FORMATS, HEADER, read, read_all, sniff
+from log_bytes import damaged, held, tree, varint
 
 DATA = Path(__file__).parents[1] / "data" / "logs"
 TRUTH = pd.read_csv(DATA / "binary_truth.csv")
 RESUMED = sorted((DATA / "wandb" / "resumed").rglob("*.wandb"))
 DIVERGED = next((DATA / "wandb" / "diverged").rglob("*.wandb")).read_bytes()
 KINDS = next((DATA / "wandb" / "kinds").rglob("*.wandb")).read_bytes()
-
-
-def varint(value):
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def held(number, content):
-    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def item(key, text, nested=True):
@@ -349,14 +337,6 @@ def test_many_orders_of_keys_are_one_kind():
         assert block.table[key].to_pylist() == list(range(20))
 
 
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): lambda path=path: path.open("rb")
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 def test_a_folder_of_several_runs_needs_a_choice():
     files = tree(DATA / "wandb")
     with pytest.raises(LogError, match=re.escape("'diverged' (id isodiverged), 'kinds'")):
@@ -413,3 +393,22 @@ def test_rows_in_are_rows_out(logged):
         for key, value in row.items():
             if isinstance(value, int | float) and key != "offset":
                 assert got[key] == repr(float(value)), key
+
+
+@given(damaged(DIVERGED[7:]))
+def test_damage_loses_rows_and_changes_none(data):
+    source = parse(HEADER + data)
+    kept = iter([list(row.items())[1:] for row in rows(parse(DIVERGED))])
+    assert all(list(row.items())[1:] in kept for row in rows(source))
+
+
+@pytest.mark.parametrize("junk", [b"\x0a\0", b"\x0a\x12", b"\x0a\x02\x12\0"])
+def test_a_row_of_a_million_bytes_of_junk_takes_no_longer_than_another(junk):
+    source = parse(log(history(junk * 250_000), history(item(b"x", b"1"))))
+    assert rows(source)[-1]["x"] == "1.0"
+    assert len(rows(source)) + len(source.quarantine) == 2
+
+
+def test_a_row_of_more_keys_than_a_run_has_is_an_error():
+    with pytest.raises(LogError, match="10,000 keys or sets of keys"):
+        parse(log(history(*(item(b"k%d" % i, b"1") for i in range(10_000)))))
