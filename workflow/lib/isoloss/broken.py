@@ -6,6 +6,7 @@ import numpy as np
 
 from isoloss.estimators import Estimator, Floats, rho
 from isoloss.laws import BROKEN
+from isoloss.newton import Curvature
 from isoloss.problem import Problem
 from isoloss.starts import best_of_blocks
 
@@ -37,22 +38,13 @@ class Broken:
         by = phi[:, [2]] - phi[:, [1]]
         return np.asarray(np.exp(phi[:, [0]] - phi[:, [1]] * self.x - by * q))
 
-    def _log_slopes(self, phi: Floats) -> list[Floats]:
-        s, t, q, share = self._change(phi)
-        by = phi[:, [2]] - phi[:, [1]]
-        return [np.ones_like(q), q - self.x, -q, by * share, -by * (q - share * t * s)]
-
-    def gradient(self, phi: Floats) -> tuple[Floats, list[Floats]]:
-        """f and df/dphi_j = f dlog f/dphi_j."""
-        f = self.value(phi)
-        return f, [f * slope for slope in self._log_slopes(phi)]
-
-    def curvature(self, phi: Floats, weights: Floats) -> Floats:
-        """sum_i weights_i f_i (z_pq + z_p z_q) with z = log f."""
+    def derivatives(self, phi: Floats) -> tuple[Floats, list[Floats], Curvature]:
+        """df/dphi_p = f z_p with z = log f; second: f (z_pq + z_p z_q)."""
         s, t, q, share = self._change(phi)
         by = phi[:, [2]] - phi[:, [1]]
         bend = share * (1 - share)
         spread = q - share * t * s  # dq / dlog s; and dq / dlog d = -share.
+        first = [np.ones_like(q), q - self.x, -q, by * share, -by * spread]
         second = {
             (3, 1): -share,
             (3, 2): share,
@@ -62,13 +54,17 @@ class Broken:
             (4, 3): -by * t * bend,
             (4, 4): -by * (spread + s * t**2 * bend),
         }
-        slopes, weighted = self._log_slopes(phi), weights * self.value(phi)
-        total = np.empty((len(phi), 5, 5))
-        for i in range(5):
-            for j in range(i + 1):
-                z = slopes[i] * slopes[j] + second.get((i, j), 0.0)
-                total[:, i, j] = total[:, j, i] = np.einsum("bn,bn->b", weighted, z)
-        return total
+        f = self.value(phi)
+
+        def curvature(weights: Floats) -> Floats:
+            total = np.empty((len(phi), 5, 5))
+            for i in range(5):
+                for j in range(i + 1):
+                    z = first[i] * first[j] + second.get((i, j), 0.0)
+                    total[:, i, j] = total[:, j, i] = np.einsum("bn,bn->b", weights * f, z)
+            return total
+
+        return f, [f * slope for slope in first], curvature
 
 
 def broken_problem(compute: Floats, loss: Floats, weights: Floats, estimator: Estimator) -> Problem:

@@ -30,7 +30,7 @@ class Linearised:
 def linearise(stated: Problem, phi: Floats) -> Linearised:
     """Linearise a law at phi (P,)."""
     free = (phi > stated.lower) & (phi < stated.upper)
-    f, slopes = stated.model.gradient(phi[None, :])
+    f, slopes, _ = stated.model.derivatives(phi[None, :])
     root = np.sqrt(stated.weights)
     scale = root / f[0] if stated.estimator.log else root
     jacobian = np.stack([g[0] * scale for g in slopes], axis=1)[:, free]

@@ -9,6 +9,7 @@ Sums run in numpy's own loops, not in a threaded BLAS, so that results do not de
 number of cores.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from isoloss.estimators import Estimator, Floats, rho
 
 Rows = npt.NDArray[Any]  # Indices, or a mask.
+Curvature = Callable[[Floats], Floats]
 
 
 class Model(Protocol):
@@ -30,11 +32,11 @@ class Model(Protocol):
     def value(self, phi: Floats) -> Floats:
         """f; shape (batch, points)."""
 
-    def gradient(self, phi: Floats) -> tuple[Floats, list[Floats]]:
-        """f and df/dphi_j for each j; each of shape (batch, points)."""
+    def derivatives(self, phi: Floats) -> tuple[Floats, list[Floats], Curvature]:
+        """f, df/dphi_j for each j, both (batch, points), and the curvature.
 
-    def curvature(self, phi: Floats, weights: Floats) -> Floats:
-        """sum_i weights_i d2f_i/dphi2; shape (batch, parameters, parameters)."""
+        curvature(weights) is sum_i weights_i d2f_i/dphi2, (batch, parameters, parameters).
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,44 +51,48 @@ class PowerSum:
         """Number of parameters."""
         return int(self.floor.shape[1])
 
-    def _powers(self, phi: Floats) -> list[Floats]:
-        return [np.exp(_linear(term, phi)) for term in self.terms]
-
     def value(self, phi: Floats) -> Floats:
         """f; shape (batch, points)."""
-        return sum(self._powers(phi), _linear(self.floor, phi))
+        powers = [np.exp(_linear(term, phi)) for term in self.terms]
+        return sum(powers, _linear(self.floor, phi))
 
-    def gradient(self, phi: Floats) -> tuple[Floats, list[Floats]]:
-        """f and df/dphi_j = floor_j + sum_k power_k terms_kj."""
-        powers = self._powers(phi)
+    def derivatives(self, phi: Floats) -> tuple[Floats, list[Floats], Curvature]:
+        """df/dphi_j = floor_j + sum_k power_k terms_kj; second: sum_k power_k terms_kp terms_kq."""
+        powers = [np.exp(_linear(term, phi)) for term in self.terms]
         slopes = []
         for j in range(self.size):
-            slope = np.broadcast_to(self.floor[:, j], powers[0].shape)
-            for term, power in zip(self.terms, powers, strict=True):
-                if term[:, j].any():
-                    slope = slope + power * term[:, j]
-            slopes.append(slope)
-        return sum(powers, _linear(self.floor, phi)), slopes
+            parts = [
+                _times(p, t[:, j]) for t, p in zip(self.terms, powers, strict=True) if t[:, j].any()
+            ]
+            if self.floor[:, j].any() or not parts:
+                parts.append(np.broadcast_to(self.floor[:, j], powers[0].shape))
+            slopes.append(sum(parts[1:], parts[0]))
 
-    def curvature(self, phi: Floats, weights: Floats) -> Floats:
-        """sum_i weights_i sum_k power_ki terms_ki terms_ki'."""
-        total = np.zeros((len(phi), self.size, self.size))
-        for term, power in zip(self.terms, self._powers(phi), strict=True):
-            used = np.flatnonzero(term.any(axis=0))
-            weighted = weights * power
-            for i, p in enumerate(used):
-                for q in used[: i + 1]:
-                    total[:, p, q] += np.einsum("bn,n->b", weighted, term[:, p] * term[:, q])
-                    total[:, q, p] = total[:, p, q]
-        return total
+        def curvature(weights: Floats) -> Floats:
+            total = np.zeros((len(phi), self.size, self.size))
+            for term, power in zip(self.terms, powers, strict=True):
+                used = np.flatnonzero(term.any(axis=0))
+                weighted = weights * power
+                for i, p in enumerate(used):
+                    for q in used[: i + 1]:
+                        total[:, p, q] += np.einsum("bn,n->b", weighted, term[:, p] * term[:, q])
+                        total[:, q, p] = total[:, p, q]
+            return total
+
+        return sum(powers, _linear(self.floor, phi)), slopes, curvature
 
 
 def _linear(design: Floats, phi: Floats) -> Floats:
-    """design phi for each phi of a batch; the columns without entries are left out."""
-    total = np.zeros((len(phi), len(design)))
-    for j in np.flatnonzero(design.any(axis=0)):
-        total += phi[:, j, None] * design[:, j]
+    """design phi for each phi of a batch, (batch, points) or, where all are equal, (batch, 1)."""
+    constant = np.all(design == design[0], axis=0)
+    total: Floats = np.sum(phi[:, constant] * design[0, constant], axis=1)[:, None]
+    for j in np.flatnonzero(~constant):
+        total = total + phi[:, j, None] * design[:, j]
     return total
+
+
+def _times(power: Floats, column: Floats) -> Floats:
+    return power if (column == 1).all() else power * column
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +207,7 @@ def _descend(
 
 def _expand(batch: _Batch, phi: Floats) -> tuple[Floats, Floats, Floats]:
     """Gradient (B, P) of the objective, its Hessian and the reweighted one (B, P, P)."""
-    f, slopes = batch.model.gradient(phi)
+    f, slopes, curvature = batch.model.derivatives(phi)
     r = np.log(batch.loss / f) if batch.estimator.log else batch.loss - f
     delta, absolute = batch.delta[:, None], np.abs(r)
     inside = absolute <= delta
@@ -218,7 +224,7 @@ def _expand(batch: _Batch, phi: Floats) -> tuple[Floats, Floats, Floats]:
         for matrix, by in ((hessian, outer * g), (safe, weight * g)):
             for j in range(i + 1):
                 matrix[:, i, j] = matrix[:, j, i] = np.einsum("bn,bn->b", by, slopes[j])
-    return gradient, hessian - batch.model.curvature(phi, psi), safe
+    return gradient, hessian - curvature(psi), safe
 
 
 def _solve(matrix: Floats, slope: Floats, held: Rows) -> Floats:

@@ -64,29 +64,32 @@ def solve(problem: Problem) -> Minima:
 def refit(problem: Problem, loss: Floats, weights: Floats, optimum: Floats) -> Minima:
     """Minimise for a batch of resampled losses (R or 1, n) and weights (R or 1, n).
 
-    Each problem starts twice: at the optimum of the original points, (P,), and at whichever of
-    the starts fits the resample best; the lower minimum counts. So a resample whose best minimum is
-    another than that of the original points is not held in the wrong one.
+    Each problem starts from the optimum of the original points, (P,). Where one of the starts
+    fits the resample better than that optimum does, or the iteration did not converge, it starts
+    again from the best of the starts, and the lower minimum counts: a resample whose best minimum
+    is another than that of the original points is not held in the wrong one.
     """
-    batch = max(len(loss), len(weights))
+    drawn, batch = loss, max(len(loss), len(weights))
     loss, weights = (np.broadcast_to(a, (batch, a.shape[-1])) for a in (loss, weights))
-    warm = np.broadcast_to(optimum, (batch, optimum.size))
-    first = _minimise(problem, loss, weights, warm)
+    found = _minimise(problem, loss, weights, np.broadcast_to(optimum, (batch, optimum.size)))
     if problem.log_linear:
-        return first
+        return found
+
+    def misfit(phi: Floats) -> Floats:
+        r = residuals(problem.model, drawn, phi[None, :], problem.estimator)
+        return np.asarray(np.sum(weights * rho(r, problem.estimator.delta), axis=1))
+
     lowest, nearest = np.full(batch, np.inf), np.zeros(batch, dtype=int)
     for index, start in enumerate(problem.starts):
-        r = residuals(problem.model, loss, start[None, :], problem.estimator)
-        q = np.sum(weights * rho(r, problem.estimator.delta), axis=1)
+        q = misfit(start)
         nearest = np.where(q < lowest, index, nearest)
         lowest = np.fmin(q, lowest)
-    second = _minimise(problem, loss, weights, problem.starts[nearest])
-    other = second.objective < first.objective
-    return Minima(
-        np.where(other[:, None], second.phi, first.phi),
-        np.where(other, second.objective, first.objective),
-        np.where(other, second.converged, first.converged),
-    )
+    again = np.flatnonzero((lowest < misfit(optimum)) | ~found.converged)
+    other = _minimise(problem, loss[again], weights[again], problem.starts[nearest[again]])
+    better = other.objective < found.objective[again]
+    for ours, theirs in zip(vars(found).values(), vars(other).values(), strict=True):
+        ours[again[better]] = theirs[better]
+    return found
 
 
 def _minimise(
