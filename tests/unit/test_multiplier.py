@@ -137,6 +137,7 @@ def test_percentiles_are_those_of_the_multipliers_of_joint_draws(mla, kimi_linea
                 "coefficient": a.parameters[0] * np.exp(random.normal(0, 1e-3, 999)),
                 "exponent": a.parameters[1] * np.exp(random.normal(0, 1e-2, 999)),
                 "kind": "case",
+                "converged": True,
             }
         )
         points = pd.DataFrame({"compute_pflop_s_days": a.compute, "loss": a.loss, "model": a.model})
@@ -145,6 +146,30 @@ def test_percentiles_are_those_of_the_multipliers_of_joint_draws(mla, kimi_linea
     b, c = ((a.draws[:, 0] / 2.1) ** (1 / a.draws[:, 1]) for a in arms)
     assert row["interval"] == "percentile_case"
     assert_allclose([row["ci_low"], row["ci_high"]], np.quantile(b / c, [0.025, 0.975]), rtol=0.01)
+
+
+def test_draws_that_did_not_converge_or_reach_the_loss_are_told_apart(mla, kimi_linear):
+    few = np.tile(mla.parameters, (5, 1))
+    few[0] = np.nan  # Not converged: left out.
+    few[1, 1] = -0.01  # Rising: never reaches the loss, an infinite multiplier.
+    other = np.tile(kimi_linear.parameters, (5, 1))
+    arms = (replace(mla, draws=few, drawn="case"), replace(kimi_linear, draws=other, drawn="case"))
+    row = multiplier(*arms, 2.1, interval="percentile").iloc[0]
+    assert_allclose(row["ci_low"], row["multiplier"])
+    assert row["ci_high"] == np.inf
+
+
+def test_a_weighted_fit_takes_the_standard_errors_of_its_points(mla):
+    points = pd.DataFrame(
+        {
+            "compute_pflop_s_days": mla.compute,
+            "loss": mla.loss,
+            "model": mla.model,
+            "loss_se": mla.loss * [1, 2, 1, 1, 2],
+        }
+    )
+    result = fit(mla.compute, mla.loss, loss_se=points["loss_se"])
+    assert_allclose(arm(asdict(result), points).weights, np.array([4, 1, 4, 4, 1]) / 2.8)
 
 
 def test_huber_fits_without_draws_have_no_interval_and_say_so(mla, kimi_linear):

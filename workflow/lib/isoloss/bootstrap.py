@@ -6,6 +6,7 @@ draws, and arms with other labels independent ones.
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 
 from isoloss.covariance import leverages, linearise
 from isoloss.estimators import Floats
-from isoloss.fitting import KEYS, FitResult, groups_of, natural, problem
+from isoloss.fitting import KEYS, FitResult, columns_of, groups_of, natural, problem
 from isoloss.inputs import one_of
 from isoloss.laws import LAWS
 from isoloss.problem import FitError, Problem, refit, solve
@@ -145,11 +146,13 @@ def with_standard_errors(result: FitResult, draws: Draws) -> FitResult:
 
 def draws_table(
     points: pd.DataFrame,
-    specs: list[tuple[str, str]],
+    specs: Sequence[tuple[str, str]],
     kind: str = "case",
     resamples: int = 2000,
     seed: int = 0,
     group_by: str = "model",
+    *,
+    weighted: bool = False,
 ) -> pd.DataFrame:
     """Resample every fit of `fit_table`; one row a draw, in its order, then by draw.
 
@@ -160,7 +163,7 @@ def draws_table(
     frames = []
     for key, group in groups_of(points):
         for law, method in sorted(specs):
-            stated = problem(group["compute_pflop_s_days"], group["loss"], law, method)
+            stated = problem(**columns_of(group, weighted), law=law, method=method)
             draws = resample(stated, group[group_by], kind, resamples, seed)
             frame = pd.DataFrame(natural(LAWS[law], draws.phi), columns=list(stated.names))
             frame = frame.assign(

@@ -1,10 +1,12 @@
 """What each point does to a fit: residuals, leverage, and the fit without it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from isoloss.covariance import leverages, linearise
-from isoloss.fitting import KEYS, groups_of, natural, problem
+from isoloss.fitting import KEYS, columns_of, groups_of, natural, problem
 from isoloss.inputs import Values
 from isoloss.laws import LAWS
 from isoloss.problem import refit, solve
@@ -59,12 +61,14 @@ def influence(
     return table
 
 
-def influence_table(points: pd.DataFrame, specs: list[tuple[str, str]]) -> pd.DataFrame:
+def influence_table(
+    points: pd.DataFrame, specs: Sequence[tuple[str, str]], *, weighted: bool = False
+) -> pd.DataFrame:
     """`influence` of every fit of `fit_table`, with the keys of the fit, run and model."""
     frames = []
     for key, group in groups_of(points):
         for law, method in sorted(specs):
-            frame = influence(group["compute_pflop_s_days"], group["loss"], law, method)
+            frame = influence(**columns_of(group, weighted), law=law, method=method)
             frame = frame.assign(**key, law=law, method=method)
             frames.append(
                 frame.assign(run=group["run"].to_numpy(), model=group["model"].to_numpy())

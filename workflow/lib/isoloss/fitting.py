@@ -1,7 +1,8 @@
 """Fits of a law L(C) to the final points of an arm, with standard errors and a status."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ class FitResult:
     (log coefficient, exponent, floor); the standard error of log coefficient is
     coefficient_se / coefficient.
 
+    weighted: by the standard errors of the losses.
     condition_number: of the Jacobian of the residuals, its columns scaled to length 1.
     aicc: Akaike's criterion for small samples, on residuals of the method's scale (log loss or
         loss), hence to be compared within a method; NaN where n < p + 3, and for Huber methods.
@@ -52,6 +54,7 @@ class FitResult:
     exponent_after: float
     break_compute_pflop_s_days: float
     sharpness: float
+    weighted: bool
     n_points: int
     n_clusters: int
     degrees_of_freedom: int
@@ -159,6 +162,7 @@ def fit(
         exponent_after=value.get("exponent_after", NAN),
         break_compute_pflop_s_days=value.get("break_compute", NAN),
         sharpness=value.get("sharpness", NAN),
+        weighted=loss_se is not None,
         n_points=c.size,
         n_clusters=clusters,
         degrees_of_freedom=clusters - (int(near.free.sum()) if clusters == c.size else 1),
@@ -190,21 +194,30 @@ def groups_of(points: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFra
         yield by, group.sort_values(["compute_pflop_s_days", "run"], kind="stable")
 
 
-def fit_table(points: pd.DataFrame, specs: list[tuple[str, str]]) -> pd.DataFrame:
+def columns_of(group: pd.DataFrame, weighted: bool) -> dict[str, Any]:
+    """Return what a fit takes from points: compute, loss and, where weighted, loss_se."""
+    return {
+        "compute": group["compute_pflop_s_days"],
+        "loss": group["loss"],
+        "loss_se": group["loss_se"] if weighted else None,
+    }
+
+
+def fit_table(
+    points: pd.DataFrame, specs: Sequence[tuple[str, str]], *, weighted: bool = False
+) -> pd.DataFrame:
     """Fit every law and method of `specs` to every arm, metric and convention of a points table.
 
     points: the columns of results/points; rows with `used` false are left out. Where a run has
-    several points, runs are the clusters. Returns one row a fit, sorted by arm, metric,
-    convention, law and method. An error names the group.
+    several points, runs are the clusters. weighted: by the column loss_se. Returns one row a fit,
+    sorted by arm, metric, convention, law and method. An error names the group.
     """
     rows = []
     for key, group in groups_of(points):
         cluster = group["run"] if group["run"].duplicated().any() else None
         for law, method in sorted(specs):
             try:
-                result = fit(
-                    group["compute_pflop_s_days"], group["loss"], law, method, cluster=cluster
-                )
+                result = fit(**columns_of(group, weighted), law=law, method=method, cluster=cluster)
             except ValueError as error:
                 name = ", ".join(f"{k} {v}" for k, v in key.items())
                 raise type(error)(f"{name}: {error}") from error

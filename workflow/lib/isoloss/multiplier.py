@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from isoloss.estimators import ESTIMATORS, Floats
+from isoloss.inputs import weighted
 from isoloss.intervals import Influence, Interval, delta, jackknife, none, percentile
 from isoloss.laws import LAWS, Law, Values
 
@@ -40,24 +41,29 @@ def arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | None
     """Build an arm from its row of the fit table and its used rows of the points table.
 
     points: columns compute_pflop_s_days, loss, model and, where a run has several points, run;
-    `weight` where the fit was weighted. draws: the rows of the draws table for the same fit.
+    loss_se where the fit was weighted. draws: the rows of the draws table for the same fit; those
+    that did not converge do not count.
     """
-    law = LAWS[str(fit["law"])]
+    law, method = LAWS[str(fit["law"])], str(fit["method"])
     columns = {"break_compute": "break_compute_pflop_s_days"}
     if len(points) != int(fit["n_points"]):
         raise ValueError(f"a fit to {fit['n_points']} points came with {len(points)} points")
-    model = tuple(points["model"].astype(str))
-    n = len(points)
+    loss = points["loss"].to_numpy(np.float64)
+    loss_se = points["loss_se"] if str(fit.get("weighted", False)) == "True" else None
+    resampled = None
+    if draws is not None:
+        resampled = draws[list(law.parameters)].to_numpy(np.float64, copy=True)
+        resampled[~draws["converged"].to_numpy(bool)] = np.nan
     return Arm(
         law=law,
-        method=str(fit["method"]),
+        method=method,
         parameters=tuple(float(fit[columns.get(name, name)]) for name in law.parameters),
         compute=points["compute_pflop_s_days"].to_numpy(np.float64),
-        loss=points["loss"].to_numpy(np.float64),
-        model=model,
-        run=tuple(points["run"].astype(str)) if "run" in points else tuple(map(str, range(n))),
-        weights=points["weight"].to_numpy(np.float64) if "weight" in points else np.ones(n),
-        draws=None if draws is None else draws[list(law.parameters)].to_numpy(np.float64),
+        loss=loss,
+        model=tuple(points["model"].astype(str)),
+        run=tuple(points["run"].astype(str)) if "run" in points else tuple(map(str, points.index)),
+        weights=weighted(loss, loss_se, method)[1],
+        draws=resampled,
         drawn="" if draws is None else str(draws["kind"].iloc[0]),
     )
 
@@ -213,6 +219,7 @@ def _from_draws(arms: Arms, losses: Floats, confidence: float) -> Interval:
     )
     log_m = np.where(np.isnan(b), np.inf, b) - np.where(np.isnan(c), 0.0, c)
     log_m = np.where(np.isnan(c), np.where(np.isnan(b), np.nan, -np.inf), log_m)
+    log_m[~np.isfinite(first + second).all(axis=1)] = np.nan
     return percentile(log_m, confidence)
 
 
