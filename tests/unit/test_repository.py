@@ -175,6 +175,14 @@ def test_the_source_of_data_separates_published_read_off_and_inferred(study_name
     assert re.search(r"\b[0-9a-f]{64}\b", text)
 
 
+def test_numbers_of_one_printed_table_have_the_same_decimals():
+    """A zero at the end was printed too: `1.6` would be held against one digit, not three."""
+    claims = read_yaml(ROOT / "data/moba-32k/published.yaml")["fits"]
+    for quantity in ("coefficient", "exponent"):
+        short = [c[quantity] for c in claims if len(c[quantity].partition(".")[2]) != 3]
+        assert short == []
+
+
 # --- the rules
 
 

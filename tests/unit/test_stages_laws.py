@@ -156,6 +156,12 @@ def test_every_candidate_is_compared_with_the_baseline_wherever_it_stands():
     assert table.loc["newer", "multiplier"] == pytest.approx(2)
 
 
+def test_a_metric_that_the_baseline_does_not_have_is_named():
+    p = pd.concat([points(), points({"new": 1.25}, metrics=("eval",))], ignore_index=True)
+    with pytest.raises(ValueError, match=r"(?=.*base)(?=.*eval)"):
+        compared(p)
+
+
 # --- headline
 
 

@@ -128,3 +128,11 @@ def test_the_order_of_the_rows_does_not_matter():
     shuffled = cleaned.sample(frac=1, random_state=0)
     left, right = take(cleaned, TWO), take(shuffled, TWO)
     pd.testing.assert_frame_equal(left.reset_index(drop=True), right.reset_index(drop=True))
+
+
+def test_a_run_of_which_nothing_is_kept_has_a_row_that_says_so():
+    cleaned = pd.concat([curve("a"), curve("z").assign(kept=False)], ignore_index=True)
+    table = take(cleaned, TWO).set_index(["run", "convention"])
+    assert table.loc[("a", "x"), "used"]
+    assert not table.loc[("z", "x"), "used"]
+    assert table.loc[("z", "x"), "reason"]

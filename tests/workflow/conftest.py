@@ -21,8 +21,9 @@ class Project:
 
     bin = Path(sys.executable).parent  # where the environment's programs are
 
-    def __init__(self, folder, studies):
+    def __init__(self, folder, studies, **environment):
         self.folder = folder
+        self.environment = {"PYTHONIOENCODING": "utf-8"} | environment
         for name in PROGRAM:
             source = ROOT / name
             if source.is_dir():
@@ -57,7 +58,7 @@ class Project:
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=clean | {"PYTHONIOENCODING": "utf-8"},
+            env=clean | self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -153,11 +154,17 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def papers(tmp_path_factory):
-    """The three studies of the papers, built cold twice: with one core, and with two elsewhere."""
+    """The three studies of the papers, built cold twice: with one core, and with two elsewhere.
+
+    Elsewhere is another folder, another time zone, another language and another hash order.
+    """
     built = []
-    for cores, name in ((1, "one core"), (2, "two")):
+    for cores, name, environment in (
+        (1, "one core", {"PYTHONHASHSEED": "1"}),
+        (2, "two", {"PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", "LC_ALL": "C"}),
+    ):
         folder = tmp_path_factory.mktemp("papers") / name
-        home = Project(folder, ("kimi-linear", "moba-8k", "moba-32k"))
+        home = Project(folder, ("kimi-linear", "moba-8k", "moba-32k"), **environment)
         home.output = home.build(cores=cores)
         built.append(home)
     return built

@@ -71,6 +71,34 @@ def test_every_figure_that_the_issue_names_is_drawn(papers):
             assert len(made[f"{name}.{form}"]) > 1000, name
 
 
+# --- what runs again
+
+
+def test_nothing_to_do_the_second_time(papers):
+    assert papers[0].pending() == papers[1].pending() == set()
+
+
+def test_a_changed_architecture_reruns_the_flops_of_its_study_and_what_follows(papers):
+    home, name = papers[0], "data/kimi-linear/architectures/mla-653M.json"
+    with home.changed(name):
+        path = home.folder / name
+        path.write_text(path.read_text() + "\n")
+        pending = home.pending()
+    assert "flops/kimi-linear" in pending
+    assert not [job for job in pending if job.startswith(("ingest", "clean"))]
+    assert {job.split("/")[1] for job in pending - {"headline"}} == {"kimi-linear"}
+
+
+def test_a_changed_log_reruns_its_study_alone(papers):
+    home, name = papers[0], "data/moba-32k/logs/moba-545M.jsonl"
+    with home.changed(name):
+        path = home.folder / name
+        path.write_text(path.read_text() + "\n")
+        pending = home.pending()
+    assert {"figure/moba-32k/panels", "figure/moba-32k/positions", "headline"} < pending
+    assert {job.split("/")[1] for job in pending - {"headline"}} == {"moba-32k"}
+
+
 # --- what the logs hold
 
 
