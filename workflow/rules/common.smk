@@ -24,12 +24,16 @@ FIGURES = {
     "panels": ["clean", "points", "flops", "fit"],
     "multiplier": ["multiplier"],
     "positions": ["multiplier"],
+    "breakdown": ["breakdown"],
+    "overtake": ["overtaking"],
 }
 TABLES = {
     "fits": ["fit"],
     "multipliers": ["multiplier"],
-    "runs": ["clean", "flops"],
+    "runs": ["clean", "flops", "consistency"],
 }
+# Tables that a stage makes besides its own.
+BESIDE = {"breakdown": "flops", "overtaking": "flops", "consistency": "flops"}
 
 try:
     STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)
@@ -175,7 +179,14 @@ def made_of(stages):
 
     def of(wildcards):
         names = stages[wildcards.get("figure") or wildcards.get("table")]
-        files = {stage: f"results/{stage}/{wildcards.study}.csv" for stage in names}
+        files = {
+            name: (
+                f"results/{BESIDE[name]}/{wildcards.study}.{name}.csv"
+                if name in BESIDE
+                else f"results/{name}/{wildcards.study}.csv"
+            )
+            for name in names
+        }
         if "clean" in files:
             files["clean"] = shards("results/clean/{study}/{shard}.parquet")(wildcards)
             files["runs"] = shards("results/clean/{study}/{shard}.csv")(wildcards)

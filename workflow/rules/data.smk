@@ -55,16 +55,29 @@ rule flops:
         runs=shards("results/clean/{study}/{shard}.csv"),
         architectures=architectures,
     output:
-        "results/flops/{study}.csv",
+        flops="results/flops/{study}.csv",
+        breakdown="results/flops/{study}.breakdown.csv",
+        overtaking="results/flops/{study}.overtaking.csv",
+        consistency="results/flops/{study}.consistency.csv",
     log:
         "logs/flops/{study}.log",
     conda:
         "../../environment.yml"
     params:
-        runs=of_study("run", "architecture", "parameters", "sequence_length"),
+        runs=of_study(
+            "run",
+            "arm",
+            "model",
+            "architecture",
+            "parameters",
+            "sequence_length",
+            "training_tokens",
+        ),
         folder=run_folder,
         conventions=conventions,
-        schemas=schemas("runs", "flops"),
+        baseline=baseline,
+        compute=setting("compute"),
+        schemas=schemas("runs", "flops", "breakdown", "overtaking", "consistency"),
         code=code("flops"),
     message:
         "{wildcards.study}: counting FLOPs"

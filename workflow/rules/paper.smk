@@ -22,7 +22,16 @@ rule figure:
     params:
         words=words,
         plotting=PLOTTING,
-        schemas=schemas("clean", "runs", "flops", "points", "fit", "multiplier"),
+        schemas=schemas(
+            "clean",
+            "runs",
+            "flops",
+            "breakdown",
+            "overtaking",
+            "points",
+            "fit",
+            "multiplier",
+        ),
         code=figure_code,
     message:
         "{wildcards.study}: drawing {wildcards.figure}"
@@ -49,7 +58,7 @@ rule table:
         "../../environment.yml"
     params:
         words=words,
-        schemas=schemas("runs", "flops", "fit", "multiplier"),
+        schemas=schemas("runs", "flops", "consistency", "fit", "multiplier"),
         code=code("table"),
     message:
         "{wildcards.study}: writing table {wildcards.table}"
@@ -63,6 +72,7 @@ rule claims:
         fit="results/fit/{study}.csv",
         multiplier="results/multiplier/{study}.csv",
         flops="results/flops/{study}.csv",
+        consistency="results/flops/{study}.consistency.csv",
         published=published,
     output:
         report(
@@ -78,7 +88,7 @@ rule claims:
     params:
         headline=headline,
         confidence=confidence,
-        schemas=schemas("fit", "multiplier", "flops", "claims"),
+        schemas=schemas("fit", "multiplier", "flops", "consistency", "claims"),
         code=code("claims"),
     message:
         "{wildcards.study}: checking the published numbers"

@@ -14,6 +14,7 @@ with job(snakemake.log[0]):
         tables.read(files.fit, params.schemas["fit"]),
         tables.read(files.multiplier, params.schemas["multiplier"]),
         tables.read(files.flops, params.schemas["flops"]),
+        tables.read(files.consistency, params.schemas["consistency"]),
         headline=params.headline,
         confidence=params.confidence,
     )

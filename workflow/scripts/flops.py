@@ -8,6 +8,14 @@ from isoloss.stages.flops import flops
 
 params = snakemake.params
 with job(snakemake.log[0]):
-    logged = tables.read(snakemake.input.runs, params.schemas["runs"])
-    table = flops(params.runs, logged, Path(params.folder), params.conventions)
-    tables.write(table, snakemake.output[0], params.schemas["flops"])
+    made = flops(
+        params.runs,
+        tables.read(snakemake.input.runs, params.schemas["runs"]),
+        Path(params.folder),
+        params.conventions,
+        baseline=params.baseline,
+        declared=params.compute.get("logged"),
+        recompute=params.compute.get("recompute"),
+    )
+    for name, path in snakemake.output.items():
+        tables.write(getattr(made, name), path, params.schemas[name])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoloss.flops import CONVENTIONS
+from isoloss import compute
 from isoloss.run_sheet import log_files, read_run_sheet
 from isoloss.validation import InputError, check, did_you_mean, read_yaml
 
@@ -138,32 +138,14 @@ def _study(
                 )
     sheet = Path(own["runs"])
     runs = read_run_sheet(sheet, read_yaml(schemas / "runs.schema.yaml"), own["arms"])
-    settings["compute"] = _compute(path, own, runs)
+    settings["compute"] = compute.complete(path, own.get("compute", {}), runs)
     study = Study(name, settings, tuple(runs), sheet.parent)
     for run in study.runs:
         _logged_names(path, run, study)
-    for convention in study.conventions:
-        _convention(path, sheet, convention, study)
+    compute.check(path, sheet, settings, runs, lambda run: _text(study.files(run)))
     if "published" in own:
         _published(Path(own["published"]), read_yaml(schemas / "published.schema.yaml"), study)
     return study
-
-
-def _compute(
-    path: Path, own: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]
-) -> Mapping[str, Any]:
-    """The study's `compute`, or what goes without saying."""
-    if "compute" in own:
-        section: Mapping[str, Any] = own["compute"]
-        return section
-    if all("architecture" in run and "sequence_length" in run for run in runs):
-        return {"headline": "matmul_causal"}
-    raise InputError(
-        f"{path}: `compute: {{headline: ...}}` is missing, and no convention goes without saying: "
-        "where every run has an `architecture` and a `sequence_length`, it is matmul_causal; "
-        "6n_non_embedding needs `parameters` (or an architecture); logged takes the compute from "
-        "the log (`log: {compute: <column>}`)."
-    )
 
 
 def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
@@ -172,10 +154,8 @@ def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
     Only small plain files are looked at; of the others, reading tells.
     """
     files = study.files(run)
-    if sum(file.stat().st_size for file in files) > GLANCE:
-        return
-    content = b"\n".join(file.read_bytes() for file in files)
-    if not content.isascii() or b"\0" in content:
+    content = _text(files)
+    if content is None:
         return
     log, metrics = study.settings["log"], study.settings["metrics"]
     named = {f"log.{role}": log[role] for role in LOGGED if role in log}
@@ -190,32 +170,12 @@ def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
             )
 
 
-def _convention(path: Path, sheet: Path, convention: str, study: Study) -> None:
-    """Whether the convention exists and every run has what it takes."""
-    if convention not in CONVENTIONS:
-        raise InputError(
-            f"{path}: compute: there is no convention `{convention}`."
-            f"{did_you_mean(convention, CONVENTIONS)}"
-        )
-    if convention == "logged":
-        if "compute" not in study.settings["log"]:
-            raise InputError(
-                f"{path}: convention `logged` takes the compute from the log; name its column: "
-                "`log: {compute: <column>}`."
-            )
-        return
-    for line, run in enumerate(study.runs, start=2):
-        if convention.startswith("6n"):
-            missing = [] if "parameters" in run else ["architecture"]
-        else:
-            missing = ["architecture", "sequence_length"]
-        missing = [column for column in missing if column not in run]
-        if missing:
-            also = " (or `parameters`)" if convention.startswith("6n") else ""
-            raise InputError(
-                f"{sheet}, line {line}, run {run['run']}: convention `{convention}` needs "
-                f"`{'` and `'.join(missing)}`{also}, which the row does not give."
-            )
+def _text(files: Sequence[Path]) -> bytes | None:
+    """The content of a log, where it is small and plain text."""
+    if sum(file.stat().st_size for file in files) > GLANCE:
+        return None
+    content = b"\n".join(file.read_bytes() for file in files)
+    return content if content.isascii() and b"\0" not in content else None
 
 
 def _published(path: Path, rules: Mapping[str, Any], study: Study) -> None:

@@ -62,9 +62,10 @@ def draw(
 
 def on_compute(values: pd.DataFrame, flops: pd.DataFrame) -> pd.DataFrame:
     """Values with their `compute`, PFLOP/s-days, under the one convention of `flops`."""
-    per_token = values["run"].map(flops.set_index("run")["flop_per_token"])
-    counted = values["tokens"] * per_token / PFLOP_S_DAY
-    return values.assign(compute=counted.fillna(values["compute_pflop_s_days"]))
+    by_run = flops.set_index("run")
+    counted = values["tokens"] * values["run"].map(by_run["flop_per_token"]) / PFLOP_S_DAY
+    converted = values["compute_pflop_s_days"] * values["run"].map(by_run["conversion"])
+    return values.assign(compute=converted.fillna(counted))
 
 
 def _curves(axes: Axes, values: pd.DataFrame, width: float) -> None:

@@ -18,6 +18,7 @@ COLUMNS = [
     "ours",
     "ci_low",
     "ci_high",
+    "ratio",
     "verdict",
     "note",
 ]
@@ -28,11 +29,14 @@ def claims(
     fits: pd.DataFrame,
     multipliers: pd.DataFrame,
     flops: pd.DataFrame,
+    consistency: pd.DataFrame,
     *,
     headline: str,
     confidence: float,
 ) -> pd.DataFrame:
     """One row a published number (schema published), with our value, its interval and a verdict.
+
+    After them, what the run sheet and the logs say against what is counted (`consistency`).
 
     reproduced: equal at the printed precision. consistent: inside our interval, given half a unit
     of the last printed digit. differs: neither. The interval of a coefficient or an exponent is
@@ -43,6 +47,7 @@ def claims(
         *_fits(published, fits, headline, confidence),
         *_multipliers(published, multipliers, headline),
         *_compute(published, flops, headline),
+        *_stated(consistency),
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -74,6 +79,7 @@ def _row(
         "ours": ours[0],
         "ci_low": ours[1],
         "ci_high": ours[2],
+        "ratio": ours[0] / float(printed),
         "verdict": verdict(printed, *ours),
         "note": _drawn(printed, claim.get(f"drawn_{quantity}"), quantity),
     }
@@ -130,8 +136,25 @@ def _compute(
     published: Mapping[str, Any], flops: pd.DataFrame, headline: str
 ) -> Iterator[dict[str, Any]]:
     by_key = flops.set_index(["run", "convention"])["compute_pflop_s_days"]
+    conventions = flops["convention"].unique()
     accuracy = published.get("compute_accuracy", 0.0)
     for claim in published.get("compute", []):
         ours = float(by_key.loc[(claim["run"], headline)])
         interval = (ours, ours * (1 - accuracy), ours * (1 + accuracy))
-        yield _row(published, claim, claim["run"], "compute_pflop_s_days", headline, interval)
+        row = _row(published, claim, claim["run"], "compute_pflop_s_days", headline, interval)
+        if row["verdict"] == "differs":
+            printed = float(claim["compute_pflop_s_days"])
+            ratios = {name: by_key.loc[(claim["run"], name)] / printed for name in conventions}
+            fits = [name for name, ratio in ratios.items() if abs(ratio - 1) <= accuracy]
+            row["note"] = (
+                f"fits {' and '.join(fits)}" if fits else "fits no convention of the study"
+            )
+        yield row
+
+
+def _stated(consistency: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """What is stated of single runs."""
+    for row in consistency.to_dict("records"):
+        source = "log" if row["quantity"] == "compute_pflop_s_days" else "run sheet"
+        published = f"{row['stated']:.15g}"
+        yield {**row, "claim": row["run"], "source": source, "published": published}

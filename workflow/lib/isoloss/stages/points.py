@@ -23,8 +23,8 @@ def points(
 
     cleaned: from `isoloss.cleaning.clean`; only its kept values are looked at. runs: rows of the
     run sheet. flops: the FLOP table. Rows are in the order of `metrics`, conventions and runs.
-    Training compute is FLOPs per token x tokens; convention
-    `logged` takes the compute as it stands in the log. The end of a run is its last value of any
+    Training compute is FLOPs per token x tokens or, where the FLOP table has a `conversion`, that
+    times the logged compute. The end of a run is its last value of any
     metric. A point that cannot enter a fit has `used` false and a reason.
     """
     kept = cleaned[cleaned["kept"]]
@@ -35,12 +35,12 @@ def points(
     for (run, metric), curve in kept.groupby(["run", "metric"], sort=True):
         chosen: dict[str, tuple[Point, float]] = {}
         for cost in by_run[str(run)].itertuples():
-            logged = cost.convention == "logged"
+            logged = np.isfinite(cost.conversion)
             axis = "compute_pflop_s_days" if logged else "tokens"
             if axis not in chosen:
                 chosen[axis] = _point(curve, axis, float(ends.loc[run, axis]), select, window)
             point, end = chosen[axis]
-            unit = 1.0 if logged else float(cost.flop_per_token) / PFLOP_S_DAY
+            unit = float(cost.conversion if logged else cost.flop_per_token / PFLOP_S_DAY)
             used = bool(np.isfinite(point.loss) and np.isfinite(end))
             rows.append(
                 {

@@ -74,12 +74,27 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     return Table(table, text, caption)
 
 
+# Symbol of a stated quantity, and where it is stated.
+STATED = {
+    "training_tokens": ("D", "planned"),
+    "parameters": ("N", "published"),
+    "compute_pflop_s_days": ("C", "logged"),
+}
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else ""
+
+
 def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
     """The runs: what their logs hold, what was flagged, and their training compute."""
     headline = words["conventions"][0]
     flops = made_of["flops"]
     flops = flops[flops["convention"] == headline].drop(columns=["training_tokens"])
     table = made_of["runs"].merge(flops, on="run", how="left", validate="one_to_one")
+    stated = made_of["consistency"].pivot(index="run", columns="quantity", values="ratio")
+    stated = stated.add_suffix("_ratio").reset_index()
+    table = table.merge(stated, on="run", how="left", validate="one_to_one")
     text = pd.DataFrame(
         {
             "Run": table["run"].map(escape),
@@ -90,11 +105,18 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
             ],
             "PFLOP/s-days": [f"{x:.4g}" for x in table["compute_pflop_s_days"]],
         }
+        | {
+            f"${symbol} / {symbol}_\\mathrm{{{origin}}}$": table[f"{quantity}_ratio"].map(_ratio)
+            for quantity, (symbol, origin) in STATED.items()
+            if f"{quantity}_ratio" in table
+        }
     )
     caption = (
         "Runs: logged values, those left out of the fits, tokens and training compute "
         f"({convention_label(headline)})."
     )
+    if len(stated.columns) > 1:
+        caption += " Ratios: tokens, parameters and compute as counted over those stated."
     return Table(table, text, caption)
 
 

@@ -1,0 +1,12 @@
+"""Draw what a token's FLOPs are spent on."""
+
+from isoloss import tables
+from isoloss.figures import breakdown, canvas
+from isoloss.job import job
+from isoloss.style import paper
+from matplotlib import rc_context
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+    table = tables.read(files.breakdown, params.schemas["breakdown"])
+    canvas.save(breakdown.draw(table, params.words, params.plotting), snakemake.output)

@@ -1,0 +1,12 @@
+"""Draw the cost per token of candidates over the baseline against sequence length."""
+
+from isoloss import tables
+from isoloss.figures import canvas, overtake
+from isoloss.job import job
+from isoloss.style import paper
+from matplotlib import rc_context
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+    table = tables.read(files.overtaking, params.schemas["overtaking"])
+    canvas.save(overtake.draw(table, params.words, params.plotting), snakemake.output)
