@@ -130,22 +130,22 @@ def _compute(
             continue
     ratios = {name: ours / compute for name, ours in counted.items() if isfinite(ours)}
     if ratios:
-        chosen = declared or nearest(ratios)
+        chosen = declared or nearest(ratios)[0]
         quantity = "compute_pflop_s_days"
         row = _row(run, quantity, chosen, compute, counted[chosen], COMPUTE_DIGITS)
         fits = _fitting(ratios, "fits") if row["verdict"] == "differs" else ""
         yield row | {"note": "; ".join(filter(None, [fits, note]))}
 
 
-def nearest(ratios: Mapping[str, float]) -> str:
-    """The convention whose ratio is nearest to 1."""
-    return min(ratios, key=lambda name: max(ratios[name], 1 / ratios[name]))
+def nearest(ratios: Mapping[str, float]) -> list[str]:
+    """The conventions, those whose ratio is nearest to 1 first."""
+    return sorted(ratios, key=lambda name: max(ratios[name], 1 / ratios[name]))
 
 
 def _fitting(ratios: Mapping[str, float], what: str) -> str:
-    """Which conventions fit within 1%; without one, the nearest."""
-    fits = [name for name, ratio in ratios.items() if abs(ratio - 1) <= ACCURACY]
+    """Which conventions fit within 1%, the best first; without one, the nearest."""
+    order = nearest(ratios)
+    fits = [name for name in order if abs(ratios[name] - 1) <= ACCURACY]
     if fits:
         return f"{what} {', '.join(fits)}"
-    near = nearest(ratios)
-    return f"{what} no convention; the nearest is {near} (ratio {ratios[near]:.3f})"
+    return f"{what} no convention; the nearest is {order[0]} (ratio {ratios[order[0]]:.3f})"

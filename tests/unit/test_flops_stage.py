@@ -1,0 +1,179 @@
+import json
+from math import isnan
+
+import numpy as np
+import pandas as pd
+import pytest
+from isoloss.figures.curves import on_compute
+from isoloss.flops import CONVENTIONS, conversion, flop_per_token, overtaking_length
+from isoloss.overtaking import cheaper_from, lengths
+from isoloss.stages.flops import flops
+from isoloss.stages.points import points
+from isoloss.units import PFLOP_S_DAY
+from numpy.testing import assert_allclose
+
+FULL = {
+    "hidden_size": 512,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 8,
+    "head_dim": 64,
+    "intermediate_size": 1536,
+    "vocab_size": 32000,
+    "tie_word_embeddings": False,
+}
+LINEAR = FULL | {
+    "attention": "kda",
+    "linear_attn_config": {"num_heads": 8, "head_dim": 64, "short_conv_kernel_size": 4},
+}
+ALL = [name for name in CONVENTIONS if name != "logged"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, config in (("full", FULL), ("linear", LINEAR)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(config))
+    return tmp_path
+
+
+def run(name, arm="full", **more):
+    given = {"run": name, "arm": arm, "model": "30M", "architecture": f"{arm}.json"}
+    return given | {"sequence_length": 2048.0} | more
+
+
+def ends(tokens=np.nan, compute=np.nan, names=("a", "b")):
+    return pd.DataFrame(
+        {"run": list(names), "last_tokens": tokens, "last_compute_pflop_s_days": compute}
+    )
+
+
+def account(folder, runs, logged, conventions, **more):
+    more = {"baseline": "full", "recompute": "selective"} | more
+    return flops(runs, logged, folder, conventions, **more)
+
+
+RUNS = [run("a"), run("b", "linear")]
+
+
+def test_every_convention_is_counted_as_the_library_counts_it(folder):
+    made = account(folder, RUNS, ends(1e9), ALL).flops
+    assert list(made["convention"]) == 2 * ALL
+    for row in made.itertuples():
+        config = FULL if row.run == "a" else LINEAR
+        expected = flop_per_token(config, 2048, row.convention, recompute="selective")
+        assert row.flop_per_token == expected
+        assert_allclose(row.compute_pflop_s_days, expected * 1e9 / PFLOP_S_DAY, rtol=1e-14)
+        assert isnan(row.conversion)
+
+
+def test_a_published_n_is_charged_in_table_and_breakdown(folder):
+    made = account(folder, [run("a", parameters=3e7)], ends(1e9), ["6n_with_head", "palm"])
+    assert list(made.flops["parameters_counted"]) == [3e7, 3e7]
+    part = made.breakdown.set_index(["convention", "component"])["flop_per_token"]
+    assert part["palm", "parameters"] == part["6n_with_head", "parameters"] == 18e7
+
+
+@pytest.mark.parametrize("declared", ["6n_non_embedding", "6n_total", "matmul_full"])
+def test_logged_compute_converted_equals_the_direct_count(folder, declared):
+    direct = account(folder, RUNS, ends(1e9), ALL).flops
+    as_declared = direct.loc[direct["convention"] == declared, "compute_pflop_s_days"]
+    logged = ends(compute=as_declared.to_numpy())
+    converted = account(folder, RUNS, logged, [*ALL, "logged"], declared=declared).flops
+    counted = converted[converted["convention"] != "logged"].reset_index(drop=True)
+    assert_allclose(counted["compute_pflop_s_days"], direct["compute_pflop_s_days"], rtol=1e-13)
+    for row in counted.itertuples():
+        config = FULL if row.run == "a" else LINEAR
+        factor = conversion(config, 2048, declared, row.convention, recompute="selective")
+        assert_allclose(row.conversion, factor, rtol=1e-14)
+    as_logged = converted[converted["convention"] == "logged"]
+    assert list(as_logged["conversion"]) == [1, 1]
+    assert list(as_logged["compute_pflop_s_days"]) == list(logged["last_compute_pflop_s_days"])
+
+
+def test_tokens_go_before_logged_compute(folder):
+    made = account(folder, RUNS, ends(1e9, 7.0), ALL, declared="6n_total").flops
+    assert made["conversion"].isna().all()
+    assert_allclose(made["compute_pflop_s_days"], made["flop_per_token"] * 1e9 / PFLOP_S_DAY)
+
+
+def test_logged_compute_without_a_declaration_stays_as_it_is_logged(folder):
+    made = account(folder, [run("a")], ends(compute=2.5, names="a"), ["logged"]).flops
+    assert made["compute_pflop_s_days"].tolist() == [2.5]
+    with pytest.raises(ValueError, match=r"run a: .*6n_total.*compute: \{logged"):
+        account(folder, [run("a")], ends(compute=2.5, names="a"), ["logged", "6n_total"])
+
+
+def test_the_breakdown_adds_up_to_the_cost(folder):
+    made = account(folder, RUNS, ends(1e9), ALL)
+    key = ["run", "convention"]
+    sums = made.breakdown.groupby(key)[["flop_per_token", "share"]].sum()
+    whole = made.flops.set_index(key)["flop_per_token"]
+    assert_allclose(sums["flop_per_token"].reindex(whole.index), whole, rtol=1e-14)
+    assert_allclose(sums["share"], 1, rtol=1e-14)
+    scores = made.breakdown[made.breakdown["component"] == "scores"]
+    ratio = (scores["flop_per_token"] / scores["forward_flop_per_token"]).to_numpy()
+    assert_allclose(ratio, np.where(scores["convention"] == "hardware", 4, 3))
+
+
+def test_matmul_causal_is_broken_down_whatever_the_study_asks_for(folder):
+    made = account(folder, [run("a")], ends(1e9), ["6n_total"]).breakdown
+    assert set(made["convention"]) == {"6n_total", "matmul_causal"}
+    bare = {"run": "a", "arm": "full", "model": "30M", "parameters": 3e7, "architecture": None}
+    made = account(folder, [bare], ends(1e9), ["6n_total"])
+    assert set(made.breakdown["convention"]) == {"6n_total"}
+    assert made.overtaking.empty
+
+
+def test_at_the_length_of_the_study_the_cost_ratio_is_that_of_the_flop_table(folder):
+    runs = [run("a", sequence_length=3000.0), run("b", "linear", sequence_length=3000.0)]
+    made = account(folder, runs, ends(1e9), ["matmul_causal", "6n_total"])
+    own = made.overtaking[made.overtaking["of_study"]].set_index("convention")
+    cost = made.flops.set_index(["convention", "run"])["flop_per_token"]
+    for name in own.index:
+        assert own.loc[name, "sequence_length"] == 3000
+        assert own.loc[name, "cost_ratio"] == cost[name, "b"] / cost[name, "a"]
+    assert len(made.overtaking) == 2 * (len(lengths()) + 1)
+
+
+def test_where_a_linear_arm_overtakes_is_what_the_library_finds(folder):
+    made = account(folder, RUNS, ends(1e9), ["matmul_causal", "matmul_full", "6n_total"])
+    for name, table in made.overtaking.groupby("convention"):
+        exact = overtaking_length(LINEAR, FULL, name)
+        found = cheaper_from(table["sequence_length"], table["cost_ratio"])
+        if exact is None:
+            assert isnan(found)
+        else:
+            assert_allclose(found, max(exact, 1024), rtol=0.03)
+
+
+def test_an_equal_cost_is_not_a_lower_one():
+    assert isnan(cheaper_from([1024, 2048], [1, 1]))
+    assert cheaper_from([1024, 2048], [0.9, 0.5]) == pytest.approx(1024)
+    assert cheaper_from([1000, 2000, 4000], [0.9, 2, 0.5]) == pytest.approx(2000 * 2**0.5)
+
+
+def test_points_and_curves_of_converted_compute_are_those_of_counted_compute(folder):
+    tokens = np.geomspace(1e6, 1e9, 200)
+    logs = pd.DataFrame(
+        {
+            "run": np.repeat(["a", "b"], 200),
+            "metric": "loss",
+            "tokens": np.tile(tokens, 2),
+            "compute_pflop_s_days": np.nan,
+            "value": np.tile(10 * tokens**-0.06, 2),
+            "kept": True,
+        }
+    )
+    direct = account(folder, RUNS, ends(1e9), ALL).flops
+    per_token = direct[direct["convention"] == "6n_total"].set_index("run")["flop_per_token"]
+    in_6n = logs["tokens"] * logs["run"].map(per_token) / PFLOP_S_DAY
+    bare = logs.assign(tokens=np.nan, compute_pflop_s_days=in_6n)
+    at_end = bare.groupby("run")["compute_pflop_s_days"].max().to_numpy()
+    converted = account(folder, RUNS, ends(compute=at_end), ALL, declared="6n_total").flops
+    chosen = {"select": "final", "window": 0.03}
+    expected = points(logs, RUNS, direct, ["loss"], **chosen)
+    made = points(bare, RUNS, converted, ["loss"], **chosen)
+    assert made["used"].all()
+    for column in ("compute_pflop_s_days", "loss", "loss_se"):
+        assert_allclose(made[column], expected[column], rtol=1e-9, atol=1e-12)
+    one = [table[table["convention"] == "matmul_causal"] for table in (converted, direct)]
+    assert_allclose(on_compute(bare, one[0])["compute"], on_compute(logs, one[1])["compute"])
