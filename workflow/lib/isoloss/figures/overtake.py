@@ -13,6 +13,7 @@ from isoloss import style
 from isoloss.figures import canvas
 from isoloss.overtaking import LONGEST, SHORTEST, cheaper_from
 
+INSIDE = 3  # as many conventions have room for their names inside a panel
 LENGTHS = [SHORTEST * 4**i for i in range(6)]
 
 
@@ -36,13 +37,8 @@ def draw(overtaking: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plo
         axes.axhline(1, color="0.4", linewidth=plotting["line"]["thin"], zorder=1)
         if len(candidates) > 1:
             axes.set_title(words["arms"][candidate])
-        handles, labels = axes.get_legend_handles_labels()
-        lines = len(styles)  # the headline first, the upright lines last
-        order = [*zip(handles, labels, strict=True)]
-        order = order[:lines][::-1] + order[lines:]
-        axes.legend(
-            *zip(*order, strict=True), loc="best", frameon=True, framealpha=1, edgecolor="none"
-        )
+        _legend(axes, len(styles), inside=len(candidates) == 1 and len(styles) <= INSIDE)
+    figure.set_figheight(figure.get_figheight() + _room(panels, plotting))
     for axes in panels:
         _lengths(axes)
         canvas.log_axis(axes, "y")
@@ -65,6 +61,26 @@ def _line(axes: Axes, table: pd.DataFrame, convention: str, look: Mapping[str, A
     axes.fill_between(
         band.index, band["min"], band["max"], color=look["color"], alpha=0.15, linewidth=0
     )
+
+
+def _legend(axes: Axes, lines: int, *, inside: bool) -> None:
+    """Names, the headline first and the upright lines last; below the panel if they are many."""
+    handles, labels = axes.get_legend_handles_labels()
+    order = [*reversed(range(lines)), *range(lines, len(labels))]
+    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12)}
+    if inside:
+        place = {"loc": "best", "frameon": True, "framealpha": 1, "edgecolor": "none"}
+    axes.legend([handles[i] for i in order], [labels[i] for i in order], **place)
+
+
+def _room(panels: list[Axes], plotting: style.Plotting) -> float:
+    """Inches that the legends below the panels take."""
+    legends = [axes.get_legend() for axes in panels]
+    entries = max(len(legend.get_texts()) for legend in legends if legend)
+    if len(panels) == 1 and entries <= INSIDE + 1:
+        return 0.0
+    rows = len({round(axes.get_position().y0, 6) for axes in panels})
+    return float(rows * entries * 1.5 * plotting["font"]["small"] / 72)
 
 
 def _where(lengths: pd.Series, ratios: pd.Series) -> str:
