@@ -118,9 +118,9 @@ def shard_logs(wildcards):
 
 
 def metric_columns(wildcards):
-    """The log column of each metric."""
+    """The log column of each metric; None where the study leaves it to the log's format."""
     metrics = STUDIES[wildcards.study].settings["metrics"]
-    return {metric: value.get("column", metric) for metric, value in metrics.items()}
+    return {metric: value.get("column") for metric, value in metrics.items()}
 
 
 def run_folder(wildcards):

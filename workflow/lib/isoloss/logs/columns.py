@@ -12,14 +12,19 @@ _MANY, _LONG = 50, 60
 
 @dataclass(frozen=True)
 class Wanted:
-    """The columns that a study names; None leaves one to the preset of the format."""
+    """The columns that a study names; None leaves one to the preset of the format.
+
+    metrics: metric to column. A metric without a column is the column of its own name, else, for
+    `loss` and `eval_loss`, the format's train and evaluation loss. None: these two, as far as the
+    log has them.
+    """
 
     step: str | None = None
     tokens: str | None = None
     samples: str | None = None
     compute: str | None = None
     wall_time: str | None = None
-    metrics: Mapping[str, str] | None = None
+    metrics: Mapping[str, str | None] | None = None
 
     def names(self, preset: Preset) -> frozenset[str]:
         """All the names that could be wanted of a log."""
@@ -29,7 +34,9 @@ class Wanted:
             names.update(getattr(preset, role) if given is None else [given])
         if self.metrics is None:
             return frozenset(names | {*preset.train_loss, *preset.eval_loss})
-        return frozenset(names | set(self.metrics.values()))
+        for metric, column in self.metrics.items():
+            names.update(_names(metric, column, preset))
+        return frozenset(names)
 
     def resolve(self, preset: Preset, there: Collection[str], logged: Collection[str]) -> "Columns":
         """The columns of a log with values in the columns `there`, and `logged` that may be empty.
@@ -37,7 +44,7 @@ class Wanted:
         LogError if a column that is named is not logged, or if there is no train loss.
         """
         given = {role: getattr(self, role) for role in _ROLES}
-        for role, name in [*given.items(), *_prefixed(self.metrics or {})]:
+        for role, name in given.items():
             if name is not None and name not in logged:
                 raise absent(role, name, logged)
         roles = {
@@ -45,7 +52,14 @@ class Wanted:
             for role, name in given.items()
         }
         if self.metrics is not None:
-            return Columns(**roles, metrics=dict(self.metrics))
+            found = {}
+            for metric, named in self.metrics.items():
+                names = _names(metric, named, preset)
+                column = _first(names, there) or _first(names, logged)
+                if column is None:
+                    raise absent(f"metric {metric}", names[0], logged)
+                found[metric] = column
+            return Columns(**roles, metrics=found)
         loss = _first(preset.train_loss, there)
         if loss is None:
             raise absent("metric loss", preset.train_loss[0], logged)
@@ -70,8 +84,12 @@ class Columns:
 _ROLES = tuple(field.name for field in fields(Columns) if field.name != "metrics")
 
 
-def _prefixed(metrics: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [(f"metric {metric}", name) for metric, name in metrics.items()]
+def _names(metric: str, column: str | None, preset: Preset) -> tuple[str, ...]:
+    """The names under which a log may hold a metric; the first that is there is meant."""
+    if column is not None:
+        return (column,)
+    own = {"loss": preset.train_loss, "eval_loss": preset.eval_loss}
+    return (metric, *own.get(metric, ()))
 
 
 def _first(names: Iterable[str], there: Collection[str]) -> str | None:

@@ -48,7 +48,7 @@ def read(
     tokens: str | None = None,
     compute: str | None = None,
     wall_time: str | None = None,
-    metrics: Mapping[str, str] | None = None,
+    metrics: Mapping[str, str | None] | None = None,
     tokens_per_step: float | None = None,
     sequence_length: float | None = None,
     samples: str | None = None,
@@ -61,8 +61,9 @@ def read(
     format: a name from the registry, or `auto`: by content.
     step, tokens, samples, compute, wall_time: the logged columns, instead of the format's own;
         compute in PFLOP/s-days, samples are consumed sequences.
-    metrics: metric name to logged column; None: the train loss as `loss` and, where there is one,
-        the evaluation loss as `eval_loss`.
+    metrics: metric name to logged column. None for a column: the one of the metric's name, else
+        the format's own for `loss` (train) and `eval_loss`. None for all: the train loss as `loss`
+        and, where there is one, the evaluation loss as `eval_loss`.
     tokens_per_step, sequence_length: tokens are those of the log, at that step; else
         samples x sequence_length, else step x tokens_per_step, else NaN. The column `tokens_from`
         says which. Some logs print the two numbers themselves.

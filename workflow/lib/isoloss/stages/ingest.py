@@ -8,7 +8,17 @@ from typing import Any
 import pandas as pd
 
 from isoloss import logs
+from isoloss.logs.lossy import losses
 from isoloss.logs.records import LogError
+
+COLUMNS = (  # of the long table
+    *("run", "segment", "source", "offset", "step", "tokens", "compute_pflop_s_days", "metric"),
+    *("value", "wall_time_s", "aggregation", "digits", "tokens_from"),
+)
+NOTHING = {
+    **{"format": "", "values": 0, "segments": 0, "quarantined": 0, "logged_tokens": float("nan")},
+    **{"tokens_from": "", "lossy": "", "error": "", "notes": ""},
+}
 
 
 @dataclass(frozen=True)
@@ -22,54 +32,83 @@ class Ingested:
 
 def ingest(
     runs: Sequence[Mapping[str, Any]],
-    metrics: Mapping[str, str] | None,
+    metrics: Mapping[str, str | None] | None,
     folder: Path,
     log: Mapping[str, Any],
 ) -> Ingested:
     """Read the logs of `runs` (rows of a run sheet whose paths are relative to `folder`).
 
-    metrics: metric -> logged column. log: further keywords of `isoloss.logs.read`.
-    Raises LogError for a log that cannot be read, or that has no compute axis: neither tokens nor
-    compute, nor a step with the run sheet's `tokens_per_step`.
+    metrics: metric -> logged column, None for the format's own. log: further keywords of
+    `isoloss.logs.read`. A log that cannot be read, or that has no compute axis (neither tokens
+    nor compute, nor a step with the run sheet's `tokens_per_step`) gives no values; its row says
+    why in `error`, so that the others can be looked at.
     """
     tables, quarantines, rows = [], [], []
     for run in runs:
-        name = run["run"]
+        row = {"run": run["run"]} | NOTHING
+        rows.append(row)
         try:
-            got = logs.read(
-                [folder / part.strip() for part in run["log"].split(";") if part.strip()],
-                format=run.get("format") or log.get("format") or "auto",
-                run=name,
-                metrics=metrics,
-                tokens_per_step=run.get("tokens_per_step"),
-                sequence_length=run.get("sequence_length"),
-                **{key: value for key, value in log.items() if key != "format"},
-            )
+            got = _read(run, metrics, folder, log)
         except LogError as error:
-            raise LogError(f"run {name}: {error}") from error
+            row["error"] = " ".join(str(error).split())
+            continue
         table = got.table
-        if table[["tokens", "compute_pflop_s_days"]].isna().all(axis=None):
-            raise LogError(
-                f"run {name}: {run['log']}: no tokens and no compute in this log. Name the "
-                "column in the study (`log: {tokens: ...}` or `log: {compute: ...}`), or give "
-                "`tokens_per_step` in the run sheet to count tokens from the steps."
-            )
         tables.append(table)
-        quarantines.append(got.quarantine.assign(run=name))
-        rows.append(
-            {
-                "run": name,
-                "format": got.format,
-                "values": len(table),
-                "segments": table["segment"].nunique(),
-                "quarantined": len(got.quarantine),
-                "tokens_from": " + ".join(sorted(set(table["tokens_from"]) - {""})),
-                "notes": " | ".join(got.notes),
-            }
-        )
-    quarantine = pd.concat(quarantines, ignore_index=True)
+        quarantines.append(got.quarantine.assign(run=run["run"]))
+        lossy = _lossy(table)
+        row |= {
+            "format": got.format,
+            "values": len(table),
+            "segments": table["segment"].nunique(),
+            "quarantined": len(got.quarantine),
+            "logged_tokens": table["tokens"].max(),
+            "tokens_from": " + ".join(sorted(set(table["tokens_from"]) - {""})),
+            "lossy": " | ".join(lossy),
+            "notes": " | ".join(note for note in got.notes if note not in lossy),
+        }
     return Ingested(
-        pd.concat(tables, ignore_index=True),
+        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS),
         pd.DataFrame(rows),
-        quarantine[["run", *quarantine.columns.drop("run")]],
+        pd.concat(quarantines, ignore_index=True)
+        if quarantines
+        else pd.DataFrame(columns=["run", "source", "offset", "reason", "head"]),
+    )
+
+
+def _read(
+    run: Mapping[str, Any],
+    metrics: Mapping[str, str | None] | None,
+    folder: Path,
+    log: Mapping[str, Any],
+) -> logs.Log:
+    got = logs.read(
+        [folder / part.strip() for part in run["log"].split(";") if part.strip()],
+        format=run.get("format") or log.get("format") or "auto",
+        run=run["run"],
+        metrics=metrics,
+        tokens_per_step=run.get("tokens_per_step"),
+        sequence_length=run.get("sequence_length"),
+        **{key: value for key, value in log.items() if key != "format"},
+    )
+    if got.table[["tokens", "compute_pflop_s_days"]].isna().all(axis=None):
+        raise LogError(
+            f"{run['log']}: no tokens and no compute in this log. Name the column in the study "
+            "(`log: {tokens: ...}` or `log: {compute: ...}`), or give `tokens_per_step` in the "
+            "run sheet to count tokens from the steps."
+        )
+    return got
+
+
+def _lossy(table: pd.DataFrame) -> list[str]:
+    """What the log has lost, by metric: digits, points, steps between."""
+    by_metric = table.groupby("metric", observed=True)
+    digits = by_metric["digits"].min()
+    kinds = {
+        metric: next((kind for kind in group.unique() if kind != "step"), "step")
+        for metric, group in by_metric["aggregation"]
+    }
+    return losses(
+        by_metric.size().to_dict(),
+        {metric: None if pd.isna(few) else int(few) for metric, few in digits.items()},
+        kinds,
     )
