@@ -101,14 +101,9 @@ def _read(
 
 def _lossy(table: pd.DataFrame) -> list[str]:
     """What the log has lost, by metric: digits, points, steps between."""
-    by_metric = table.groupby("metric", observed=True)
-    digits = by_metric["digits"].min()
-    kinds = {
-        metric: next((kind for kind in group.unique() if kind != "step"), "step")
-        for metric, group in by_metric["aggregation"]
-    }
-    return losses(
-        by_metric.size().to_dict(),
-        {metric: None if pd.isna(few) else int(few) for metric, few in digits.items()},
-        kinds,
-    )
+    notes = []
+    for metric, values in table.groupby("metric", observed=True):
+        few = values["digits"].min()
+        digits = None if pd.isna(few) else int(few)
+        notes += losses(str(metric), len(values), digits, list(values["aggregation"].unique()))
+    return notes
