@@ -64,8 +64,7 @@ def scan(file: BinaryIO, parse: Parse) -> Found:
             records = list(parse(line[:_LONGEST]))
             if records and len(line) > _LONGEST:
                 records = [Broken(f"a line of {len(line):,} bytes")]
-            # A 7, as no number stays the same with a 7 after it.
-            if offset == block.torn and (not records or records != list(parse(line + b"7"))):
+            if offset == block.torn and not _complete(line, records, parse):
                 found.notes.append(lines.torn_note(offset))
                 continue
             for record in records:
@@ -76,6 +75,12 @@ def scan(file: BinaryIO, parse: Parse) -> Found:
                     found.rows.setdefault(kind, []).append(row)
                     found.offsets.setdefault(kind, []).append(offset)
     return found
+
+
+def _complete(line: bytes, records: list[tuple[str, Row] | Broken], parse: Parse) -> bool:
+    """Whether a line without an end is whole: no number stays the same with a 7 after it."""
+    broken = not records or any(isinstance(record, Broken) for record in records)
+    return not broken and records == list(parse(line + b"7"))
 
 
 def plain(line: bytes) -> bytes:

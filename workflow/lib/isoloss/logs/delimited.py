@@ -34,7 +34,10 @@ def _is_header(cells: Sequence[str]) -> bool:
     """Names only: every cell filled, none a number, none twice."""
     if len(cells) < 2 or len(set(cells)) < len(cells):
         return False
-    return all(re.search(r"[^\W\d]", c) and not _is_number(c) for c in cells)
+    return all(
+        re.search(r"[^\W\d]", c) and not _is_number(c) and not c.startswith(("{", "["))
+        for c in cells
+    )
 
 
 def _is_number(cell: str) -> bool:
@@ -65,7 +68,7 @@ def _dialect(head: bytes) -> tuple[_Dialect, list[str]] | None:
         header = [name.strip() for name in rows[0]]
         whole = [row for row in rows[1:] if len(row) == len(header)]
         numeric = [row for row in whole if any(_is_number(c) for c in row)]
-        if _is_header(header) and 2 * len(numeric) >= len(rows) - 1:
+        if _is_header(header) and numeric and 2 * len(numeric) >= len(rows) - 1:
             return _Dialect(delimiter, _decimal(delimiter, whole)), header
     return None
 
@@ -81,8 +84,9 @@ def _body(block: lines.Lines) -> lines.Lines:
 
 def _check_end(cell: str, lengths: list[int]) -> None:
     """ValueError if the last cell of a file without a final line end may have lost more than the
-    last digits behind its decimal point."""
-    if "." not in cell or len(cell) < min(lengths, default=0):
+    last digit behind its decimal point; `lengths` are those of the cells above it."""
+    usual = sorted(lengths[-99:])[len(lengths[-99:]) // 2] if lengths else 0
+    if "." not in cell or len(cell) < usual - 1:
         raise ValueError("torn")
 
 

@@ -177,7 +177,7 @@ class _Reader:
                     or pa.types.is_null(kind)
                 ):
                     return None
-                columns[name] = column.cast(pa.float64())
+                columns[name] = column.cast(pa.float64(), safe=False)
         # A table without columns would not know its length.
         return pa.table(columns) if columns else None
 

@@ -19,7 +19,7 @@ _STEP = Shape(
         rb"step +(?P<step>\d+)/\d+ ?[|:] (?:train )?loss +(?P<loss>" + NUMBER + rb")(?: \([^)]*\))?"
         rb"\s*(?:\||\()"
     ),
-    re.compile(rb"step +\S+ ?[|:] (?:train )?loss "),
+    re.compile(rb"step +\d+/\d+ ?[|:]"),
     re.compile(rb"\| norm +\S+ |MFU \| \d+ tok/s"),
 )
 _VAL = Shape(
@@ -31,7 +31,7 @@ _TRL = Shape(
     "trl",
     re.compile(rb"s:(?P<step>\d+) trl:(?P<trl>" + NUMBER + rb")(?=\s|$)(?: lr:\S+)?(?: norm:\S+)?"),
     re.compile(rb"s:\d+ trl:"),
-    re.compile(rb" trl:| lr:\S+ norm:"),
+    re.compile(rb"^s:\d+ t(?!el:)| trl:| lr:\S+ norm:"),
 )
 _TEL = Shape(
     "tel",

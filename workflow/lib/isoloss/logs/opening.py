@@ -2,13 +2,12 @@
 
 import bz2
 import codecs
-import gzip
 import lzma
 import tempfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -35,36 +34,63 @@ def _compression(path: Path) -> str | None:
     return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
 
 
+class _Gzip:
+    """zlib's decompressor with the manners of those of bz2 and lzma."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+
+_DECODERS: dict[str, Callable[[], Any]] = {
+    "gzip": _Gzip,
+    "bzip2": bz2.BZ2Decompressor,
+    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY),
+}
+
+
 def _content(path: Path, kind: str | None) -> Iterator[bytes]:
-    """The content of a file in chunks, decompressed, empty ones among them."""
-    match kind:
-        case "gzip":
-            stream: object = gzip.open(path)  # noqa: SIM115
-        case "bzip2":
-            stream = bz2.open(path)  # noqa: SIM115
-        case "zstd":
-            stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
-        case _:
-            stream = open(path, "rb")  # noqa: SIM115
-    with cast(BinaryIO, stream) as source:
-        if kind == "xz":
-            yield from _xz(source)
+    """The content of a file in chunks, decompressed, empty ones among them.
+
+    EOFError where a compressed file ends too early, after all that can be read of it.
+    """
+    with open(path, "rb") as raw:
+        if kind in _DECODERS:
+            yield from _decoded(raw, _DECODERS[kind])
+        elif kind == "zstd":
+            with pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as source:
+                while chunk := source.read(_CHUNK):
+                    yield chunk
         else:
-            while chunk := source.read(_CHUNK):
+            while chunk := raw.read(_CHUNK):
                 yield chunk
 
 
-def _xz(source: BinaryIO) -> Iterator[bytes]:
-    """As lzma.open, but a file cannot ask for any amount of memory."""
+def _decoded(raw: BinaryIO, decoder: Callable[[], Any]) -> Iterator[bytes]:
+    """The streams of a file, one after the other; NULs after one of them are padding."""
     rest = b""
-    while rest := rest or source.read(_CHUNK):
-        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
-        while not decoder.eof:
-            if decoder.needs_input and not rest and not (rest := source.read(_CHUNK)):
+    while rest := rest or raw.read(_CHUNK):
+        stream = decoder()
+        while not stream.eof:
+            if stream.needs_input and not rest and not (rest := raw.read(_CHUNK)):
                 raise EOFError
-            yield decoder.decompress(rest, _CHUNK)
+            yield stream.decompress(rest, _CHUNK)
             rest = b""
-        rest = decoder.unused_data.lstrip(b"\0")
+        rest = stream.unused_data.lstrip(b"\0")
 
 
 def _utf16(head: bytes) -> str | None:

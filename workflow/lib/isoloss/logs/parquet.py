@@ -21,7 +21,7 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
         table = parquet.read(columns=wanted) if wanted else pa.table({})
     except (pa.ArrowException, OSError) as error:
         raise LogError(f"the Parquet file is damaged ({error})") from error
-    table = table.cast(pa.schema([pa.field(name, pa.float64()) for name in wanted]))
+    table = table.cast(pa.schema([pa.field(name, pa.float64()) for name in wanted]), safe=False)
     rows = pa.array(range(1, len(table) + 1), pa.int64())
     table = table.add_column(0, "offset", rows) if wanted else pa.table({"offset": rows})
     return Source((Block(table),), columns=tuple(parquet.schema_arrow.names))
