@@ -5,12 +5,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+# Files whose tests share an expensive fixture, which is to be built once.
+TOGETHER = {
+    "test_papers.py": "papers",
+    "test_tiny.py": "tiny",
+    "test_reruns.py": "tiny",
+    "test_figures.py": "figures",
+}
 
 
-def pytest_configure(config):
-    # Tests that share an expensive fixture carry an `xdist_group`, which only this mode heeds.
-    if getattr(config.option, "dist", "no") == "load":
-        config.option.dist = "loadgroup"
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Of `pytest -n`: tests of TOGETHER go to one process, every other test to the next free one.
+
+    The marks of `--dist loadgroup` are not heeded by xdist 3.8 under pytest 9.2.
+    """
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return TOGETHER.get(nodeid.partition("::")[0].rpartition("/")[2], nodeid)
+
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

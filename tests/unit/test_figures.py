@@ -14,7 +14,6 @@ from isoloss.units import PFLOP_S_DAY
 from isoloss.validation import read_yaml
 from matplotlib.figure import Figure
 
-pytestmark = pytest.mark.xdist_group("figures")
 CONVENTIONS = ["6n_with_head", "matmul_causal"]
 ARMS = {"base": "Old & tried", "new": "New", "newer": "Newer"}
 

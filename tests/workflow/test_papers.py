@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.xdist_group("papers")
 STUDIES = ("kimi-linear", "moba-8k", "moba-32k")
 
 

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("tiny")
 LIB = "workflow/lib/isoloss"
 FIGURES = {f"figure/tiny/{name}" for name in ("curves", "scaling", "multiplier")}
 LOGGED_FIGURES = {f"figure/logged/{name}" for name in ("scaling", "multiplier")}
@@ -16,13 +15,6 @@ AFTER_CLEAN = {"flops/tiny", "points/tiny", "fit/tiny", "multiplier/tiny"} | FIG
 
 def of_both(*jobs):
     return {job.format(study=study) for job in jobs for study in ("tiny", "logged")}
-
-
-@pytest.fixture(autouse=True)
-def _up_to_date(tiny):
-    """What one test changed, it has undone: else the next one would be blamed."""
-    yield
-    assert not (tiny.folder / "data/tiny/logs/base-15M.csv").exists()
 
 
 def shard_of(tiny, run):

@@ -6,8 +6,6 @@ import re
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 
 def table(project, name):
     return pd.read_csv(project.folder / "results" / name)
