@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from isoloss.figures.curves import on_compute
 from isoloss.flops import CONVENTIONS, conversion, flop_per_token, overtaking_length
-from isoloss.overtaking import cheaper_from, lengths
+from isoloss.overtaking import SIZES, cheaper_from, lengths
 from isoloss.stages.flops import flops
 from isoloss.stages.points import points
 from isoloss.units import PFLOP_S_DAY
@@ -143,6 +143,21 @@ def test_where_a_linear_arm_overtakes_is_what_the_library_finds(folder):
             assert isnan(found)
         else:
             assert_allclose(found, max(exact, 1024), rtol=0.03)
+
+
+def test_of_many_sizes_some_are_taken_from_the_cheapest_to_the_dearest(folder):
+    runs = []
+    for i in range(30):
+        for name, config in (("full", FULL), ("linear", LINEAR)):
+            (folder / f"{name}{i}.json").write_text(
+                json.dumps(config | {"num_hidden_layers": i + 1})
+            )
+            more = {"model": f"m{i}", "architecture": f"{name}{i}.json"}
+            runs.append(run(f"{name}{i}", name, **more))
+    made = account(folder, runs[::-1], ends(1e9, names=[r["run"] for r in runs]), ["6n_total"])
+    models = list(made.overtaking["model"].unique())
+    assert len(models) == SIZES
+    assert (models[0], models[-1]) == ("m0", "m29")
 
 
 def test_an_equal_cost_is_not_a_lower_one():

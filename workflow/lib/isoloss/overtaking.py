@@ -1,16 +1,16 @@
 """Cost per token of candidates over the baseline against the length of the sequences."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from isoloss.counting import Counter
+from isoloss.counting import Counter, Run
 
 SHORTEST, LONGEST = 1024, 2**20  # tokens
 PER_DOUBLING = 4
+SIZES = 12  # of a candidate, at most; of more, so many are taken from the cheapest to the dearest
 # Lengths are whole multiples of this: mixers that work in chunks have steps between them.
 CHUNK = 128
 COLUMNS = [
@@ -34,26 +34,17 @@ def lengths() -> list[int]:
 
 
 def overtaking(
-    runs: Sequence[Mapping[str, Any]], count: Counter, conventions: Sequence[str], baseline: str
+    runs: Sequence[Run], count: Counter, conventions: Sequence[str], baseline: str
 ) -> pd.DataFrame:
     """One row a candidate, model, convention and length; `cost_ratio` below 1: it costs less.
 
-    Of each arm and model, the first run with an architecture is taken. `of_study` marks the
-    sequence length of the candidate's run, which has a row of its own.
+    `of_study` marks the sequence length of the candidate's run, which has a row of its own.
     """
-    first: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for run in runs:
-        if "architecture" in run:
-            first.setdefault((run["arm"], run["model"]), run)
+    counted = [name for name in conventions if name != "logged"]
     rows = []
-    for (arm, model), run in first.items():
-        other = first.get((baseline, model))
-        if arm == baseline or other is None:
-            continue
-        own = run.get("sequence_length")
-        for convention in conventions:
-            if convention == "logged":
-                continue
+    for run, other in pairs(runs, count, counted, baseline):
+        arm, model, own = run["arm"], run["model"], run.get("sequence_length")
+        for convention in counted:
             for length in sorted({*lengths(), *([] if own is None else [int(own)])}):
                 cost, base = (
                     count({**each, "sequence_length": length}, convention).flop_per_token
@@ -62,6 +53,27 @@ def overtaking(
                 key = (arm, baseline, model, convention, length, length == own)
                 rows.append((*key, cost, base, cost / base))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def pairs(
+    runs: Sequence[Run], count: Counter, conventions: Sequence[str], baseline: str
+) -> list[tuple[Run, Run]]:
+    """Candidates and baselines of the same model, of each arm and model the first run that has an
+    architecture; of each candidate at most `SIZES`."""
+    first: dict[str, dict[str, Run]] = {}
+    for run in runs:
+        if "architecture" in run:
+            first.setdefault(run["arm"], {}).setdefault(run["model"], run)
+    bases = first.pop(baseline, {})
+    chosen: list[tuple[Run, Run]] = []
+    for models in first.values():
+        both = [(run, bases[model]) for model, run in models.items() if model in bases]
+        if len(both) > SIZES:
+            cost = [count(other, conventions[0]).flop_per_token for _, other in both]
+            picked = np.linspace(0, len(both) - 1, SIZES).round().astype(int)
+            both = [both[i] for i in np.argsort(cost, kind="stable")[picked]]
+        chosen += both
+    return chosen
 
 
 def cheaper_from(sequence_length: ArrayLike, cost_ratio: ArrayLike) -> float:
