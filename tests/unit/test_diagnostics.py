@@ -1,6 +1,7 @@
 import numpy as np
-from isoloss.diagnostics import influence, influence_table
+from isoloss.diagnostics import influence, influence_table, surface_influence
 from isoloss.fitting import fit
+from isoloss.surface import chinchilla, fit_surface
 from numpy.testing import assert_allclose
 from test_fitting import LADDER, MLA, points_table
 
@@ -53,3 +54,16 @@ def test_influence_table_has_a_row_for_each_point_of_each_fit():
     assert len(table) == 10
     assert table["run"].tolist()[:2] == ["kimi-linear-0", "kimi-linear-1"]
     assert_allclose(table.query("arm == 'mla'")["leverage"], influence(*MLA)["leverage"])
+
+
+def test_influence_on_a_surface_is_that_of_fits_without_the_point():
+    random = np.random.default_rng(0)
+    n, d = np.exp(random.uniform(18, 24, 30)), np.exp(random.uniform(21, 26, 30))
+    loss = chinchilla(n, d, 1.8, 400, 0.34, 2000, 0.36) * np.exp(random.normal(0, 2e-3, 30))
+    table = surface_influence(n, d, loss, "least_squares_log")
+    assert_allclose(table["leverage"].sum(), 5)
+    for i in (0, 17):
+        kept = np.arange(30) != i
+        without = fit_surface(n[kept], d[kept], loss[kept], "least_squares_log")
+        assert_allclose(table["alpha_without"][i], without.alpha, rtol=1e-7)
+        assert_allclose(table["floor_without"][i], without.floor, rtol=1e-7)

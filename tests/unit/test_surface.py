@@ -93,6 +93,18 @@ def test_the_optimal_line_is_a_power_law_with_the_floor():
     assert_allclose(power_floor(compute, *optimal_law(*TRUTH)), best, rtol=1e-12)
 
 
+def test_holdout_error_is_that_of_the_largest_tenth_predicted_by_the_others(plan):
+    n, d = plan
+    loss = chinchilla(n, d, *TRUTH) * np.exp(np.random.default_rng(1).normal(0, 2e-3, 60))
+    kept = np.argsort(n * d)[:-6]
+    left = np.argsort(n * d)[-6:]
+    r = fit_surface(n[kept], d[kept], loss[kept], "least_squares_log")
+    predicted = chinchilla(n[left], d[left], r.floor, r.a, r.alpha, r.b, r.beta)
+    expected = np.mean(np.log(loss[left] / predicted))
+    found = fit_surface(n, d, loss, "least_squares_log").holdout_log_error
+    assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_points_without_three_sizes_are_refused(plan):
     with pytest.raises(FitError, match="got 60 points, 2 sizes and 60 token counts"):
         fit_surface(np.where(plan[0] > 1e9, 2e9, 1e8), plan[1], chinchilla(*plan, *TRUTH))

@@ -6,10 +6,14 @@ import numpy as np
 import pandas as pd
 
 from isoloss.covariance import leverages, linearise
+from isoloss.estimators import Floats
 from isoloss.fitting import KEYS, columns_of, groups_of, natural, problem
 from isoloss.inputs import Values
 from isoloss.laws import LAWS
-from isoloss.problem import refit, solve
+from isoloss.problem import Problem, refit, solve
+from isoloss.surface import natural_surface, surface_problem
+
+SURFACE_NAMES = ("floor", "a", "alpha", "b", "beta")
 
 
 def influence(
@@ -19,46 +23,71 @@ def influence(
     method: str = "least_squares_log",
     loss_se: Values | None = None,
 ) -> pd.DataFrame:
-    """Residuals and leave-one-out fits, a row a point in the order given.
+    """Residuals and leave-one-out fits of a law L(C), a row a point in the order given.
+
+    The columns of `leave_one_out`, with compute first and the parameters without the point,
+    `<name>_without`.
+    """
+    stated = problem(compute, loss, law, method, loss_se)
+    table, left = leave_one_out(stated)
+    table.insert(0, "compute_pflop_s_days", np.asarray(compute, dtype=np.float64))
+    for name, column in zip(stated.names, natural(LAWS[law], left).T, strict=True):
+        table[f"{name}_without"] = column
+    return table
+
+
+def surface_influence(
+    parameters: Values,
+    tokens: Values,
+    loss: Values,
+    method: str = "huber_log",
+    loss_se: Values | None = None,
+) -> pd.DataFrame:
+    """Residuals and leave-one-out fits of a surface L(N, D), a row a point in the order given."""
+    stated = surface_problem(parameters, tokens, loss, method, loss_se)
+    table, left = leave_one_out(stated)
+    table.insert(0, "parameters", np.asarray(parameters, dtype=np.float64))
+    table.insert(1, "tokens", np.asarray(tokens, dtype=np.float64))
+    for name, column in zip(SURFACE_NAMES, natural_surface(left).T, strict=True):
+        table[f"{name}_without"] = column
+    return table
+
+
+def leave_one_out(stated: Problem) -> tuple[pd.DataFrame, Floats]:
+    """What each point does to the solution of a problem, and phi without it, (n, P).
 
     fitted (nats); log_residual, log(loss / fitted); leverage, the diagonal of the hat matrix;
     studentised_residual, r_i / (s_(i) sqrt(1 - h_i)) with the scatter s_(i) of the other points, t
     distributed with n - p - 1 degrees of freedom (NaN where that is 0); cooks_distance (Cook 1977,
-    doi:10.2307/1268249); the parameters without the point, `<name>_without` (NaN where too few
-    computes would be left), and log_fitted_change, how far the fitted log loss at the point moves.
+    doi:10.2307/1268249); log_fitted_change, how far the fitted log loss at the point moves without
+    it. phi is NaN where fewer points than parameters would be left.
     """
-    stated = problem(compute, loss, law, method, loss_se)
     phi = solve(stated).phi[0]
     near = linearise(stated, phi)
     h, r = leverages(near), near.residual
     n, p = near.jacobian.shape
     free = np.maximum(1 - h, 1e-12)
     rss = float(np.sum(r**2))
-    definition = LAWS[law]
-    c = np.asarray(compute, dtype=np.float64)
-    fitted = definition.value(c, *natural(definition, phi))
+    fitted = stated.model.value(phi[None, :])[0]
     with np.errstate(divide="ignore", invalid="ignore"):  # An exact fit has no scatter.
         scatter = np.sqrt(np.maximum(rss - r**2 / free, 0) / (n - p - 1)) if n > p + 1 else np.nan
         student = r / (scatter * np.sqrt(free))
         cook = (r / free) ** 2 * h / (p * rss / (n - p)) if n > p else np.full(n, np.nan)
+    weights = stated.weights * (1.0 - np.eye(n))
+    left = refit(stated, stated.loss[None, :], weights, phi).phi
+    left[n - 1 < phi.size] = np.nan
     table = pd.DataFrame(
         {
-            "compute_pflop_s_days": c,
             "loss": stated.loss,
             "fitted": fitted,
             "log_residual": np.log(stated.loss / fitted),
             "leverage": h,
             "studentised_residual": student,
             "cooks_distance": cook,
+            "log_fitted_change": np.log(np.einsum("nn->n", stated.model.value(left)) / fitted),
         }
     )
-    left = refit(stated, stated.loss[None, :], stated.weights * (1.0 - np.eye(n)), phi)
-    enough = np.array([np.unique(np.delete(c, i)).size >= phi.size for i in range(n)])
-    values = np.where(enough[:, None], natural(definition, left.phi), np.nan)
-    for name, column in zip(definition.parameters, values.T, strict=True):
-        table[f"{name}_without"] = column
-    table["log_fitted_change"] = np.log(definition.value(c, *values.T) / fitted)
-    return table
+    return table, left
 
 
 def influence_table(

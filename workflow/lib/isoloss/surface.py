@@ -12,7 +12,7 @@ from isoloss.covariance import covariance, linearise, status
 from isoloss.estimators import Floats
 from isoloss.inputs import Values, positive, weighted
 from isoloss.newton import PowerSum
-from isoloss.problem import FitError, FitStatus, Problem, solve
+from isoloss.problem import FitError, FitStatus, Problem, refit, solve
 from isoloss.starts import power_sum_starts
 from isoloss.units import PFLOP_S_DAY
 
@@ -81,7 +81,8 @@ class SurfaceResult:
     """A fitted surface L = floor + a / N^alpha + b / D^beta.
 
     Standard errors as in `FitResult`; NaN for Huber methods, which are to be resampled.
-    optimal_exponent: of N* in C, beta / (alpha + beta). scale: that of `huber_likelihood`.
+    optimal_exponent: of N* in C, beta / (alpha + beta). holdout_log_error: mean log(loss / law)
+    over the tenth of the points with the largest compute, the law fitted without them.
     """
 
     method: str
@@ -101,6 +102,7 @@ class SurfaceResult:
     rms_log_residual: float
     objective: float
     condition_number: float
+    holdout_log_error: float
     status: FitStatus
 
 
@@ -170,6 +172,10 @@ def fit_surface(
     slope = np.array([-beta, alpha]) / (alpha + beta) ** 2  # Of the optimal exponent.
     variance = np.einsum("i,ij,j->", slope, spread[1:4:2, 1:4:2], slope)
     fitted = stated.model.value(phi[None, :])[0]
+    compute = np.asarray(parameters, dtype=np.float64) * np.asarray(tokens, dtype=np.float64)
+    kept = compute < np.sort(compute)[-max(1, compute.size // 10)]
+    without = refit(stated, stated.loss[None, :], (stated.weights * kept)[None, :], phi).phi
+    predicted = stated.model.value(without)[0][~kept]
     return SurfaceResult(
         method=method,
         floor=floor,
@@ -188,5 +194,6 @@ def fit_surface(
         rms_log_residual=float(np.sqrt(np.mean(np.log(stated.loss / fitted) ** 2))),
         objective=float(minimum.objective[0]),
         condition_number=near.condition,
+        holdout_log_error=float(np.mean(np.log(stated.loss[~kept] / predicted))),
         status=status(minimum, near),
     )
