@@ -64,6 +64,15 @@ def test_case_draws_always_leave_enough_groups_for_an_estimate():
     assert np.isfinite(draws.phi).all()
 
 
+def test_draws_of_runs_of_one_size_alone_have_no_fit_and_do_not_count():
+    c = np.array([1.0, 1.0, 1.0, 4.0, 16.0])
+    loss = 2.3 * c**-0.05 * np.exp([1e-3, -1e-3, 0, 2e-3, -1e-3])
+    draws = resample(problem(c, loss), list("abcde"), "case", 2000)
+    assert 0.9 < draws.converged.mean() < 1
+    assert np.isnan(draws.phi[~draws.converged]).all()
+    assert np.isfinite(spread(draws, draws.phi)).all()
+
+
 def test_groups_are_drawn_whole():
     c = np.repeat(np.geomspace(1, 64, 6), 2) * np.tile([0.9, 1.0], 6)
     loss = 2.3 * c**-0.05 * np.exp(np.random.default_rng(4).normal(0, 2e-3, 12))

@@ -190,6 +190,22 @@ def test_draws_that_do_not_go_together_are_refused(mla, kimi_linear):
         multiplier(few, many, 2.1, interval="percentile")
 
 
+def test_jackknife_draws_have_no_quantiles(mla):
+    drawn = replace(mla, draws=np.tile(mla.parameters, (5, 1)), drawn="jackknife")
+    with pytest.raises(ValueError, match="use interval 'jackknife_t'"):
+        multiplier(drawn, drawn, 2.1, interval="percentile")
+
+
+def test_a_law_that_is_not_identifiable_has_no_interval_and_says_so():
+    c = np.geomspace(1, 60, 9)
+    arm_of = made(c, 2.3 * c**-0.05, law="broken")  # Without a break d and s can be anything.
+    flat = replace(arm_of, parameters=(2.3, 0.05, 0.05, 5.0, 0.5))
+    row = multiplier(flat, flat, 2.1).iloc[0]
+    assert row["multiplier"] == 1
+    assert np.isnan(row["ci_low"])
+    assert row["reason"] == "the parameters of a fit are not identifiable"
+
+
 def test_a_fit_on_loss_has_an_interval_like_that_on_log_loss(mla, kimi_linear):
     plain = multiplier(mla, kimi_linear, 2.1).iloc[0]
     on_loss = [

@@ -112,9 +112,10 @@ def _counts(random: np.random.Generator, resamples: int, size: int, least: int) 
 def spread(draws: Draws, values: Floats) -> Floats:
     """Covariance (Q, Q) of values (R, Q) that were computed from the draws, a row a draw.
 
-    The jackknife's is (G - 1) / G times the sum of squares about the mean.
+    Draws that did not converge do not count. The jackknife's is (G - 1) / G times the sum of
+    squares about the mean.
     """
-    kept = values[np.isfinite(values).all(axis=1)]
+    kept = values[draws.converged & np.isfinite(values).all(axis=1)]
     count = len(kept)
     centred = kept - kept.mean(axis=0)
     factor = (count - 1) / count if draws.kind == "jackknife" else 1 / (count - 1)

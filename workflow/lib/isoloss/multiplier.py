@@ -12,6 +12,7 @@ from isoloss.inputs import weighted
 from isoloss.intervals import Influence, Interval, delta, jackknife, none, percentile
 from isoloss.laws import LAWS, Law, Values
 
+ILL_CONDITIONED = 1e7
 INTERVALS = ("auto", "delta_t", "jackknife_t", "percentile")
 
 
@@ -168,7 +169,10 @@ def log_interval(
         first, second = (
             _influence(a, losses, labels) for a, labels in zip(arms, shared, strict=True)
         )
-        found = method(log_c[0] - log_c[1], first, second, confidence, paired=paired)
+        if first is None or second is None:
+            found = none(losses.size, "the parameters of a fit are not identifiable")
+        else:
+            found = method(log_c[0] - log_c[1], first, second, confidence, paired=paired)
     return log_c, found, chosen, paired
 
 
@@ -179,10 +183,10 @@ def _choose(arms: Arms, shared: list[tuple[str, ...]]) -> str:
     return "delta_t" if single else "jackknife_t"
 
 
-def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence:
+def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | None:
     """Influence of the residuals, on the scale of the fit (log loss or loss), on log C(L).
 
-    A floor at its bound of 0 is no parameter.
+    A floor at its bound of 0 is no parameter. None where the Jacobian is singular.
     """
     fitted = a.law.value(a.compute, *a.parameters)
     scale = np.sqrt(a.weights) / (fitted if ESTIMATORS[a.method].log else 1.0)
@@ -192,6 +196,9 @@ def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence:
     ]
     jacobian = a.law.gradient(a.compute, *a.parameters)[:, free] * scale[:, None]
     slope = a.law.inverse_gradient(losses, *a.parameters)[:, free]
+    length = np.sqrt(np.sum(jacobian**2, axis=0))
+    if not (length > 0).all() or not np.linalg.cond(jacobian / length) < ILL_CONDITIONED:
+        return None
     inverse = np.linalg.inv(np.einsum("np,nq->pq", jacobian, jacobian))
     projection = np.einsum("pq,nq->pn", inverse, jacobian)
     return Influence(
@@ -208,6 +215,8 @@ def _from_draws(arms: Arms, losses: Floats, confidence: float) -> Interval:
     first, second = (a.draws for a in arms)
     if first is None or second is None:
         return none(losses.size, "no draws of both arms")
+    if "jackknife" in (arms[0].drawn, arms[1].drawn):
+        raise ValueError("draws by jackknife have no quantiles; use interval 'jackknife_t'")
     if len(first) != len(second) or arms[0].drawn != arms[1].drawn:
         raise ValueError(
             f"the draws of the arms do not go together: {len(first)} by {arms[0].drawn}, "
@@ -231,10 +240,8 @@ def _reasons(arms: Arms, losses: Floats, log_c: list[Floats], found: Interval) -
             if np.isnan(reached[i]):
                 by = dict(zip(a.law.parameters, a.parameters, strict=True))
                 exponent = min(v for key, v in by.items() if key.startswith("exponent"))
-                below = (
-                    f"its floor is {by['floor']:.6g}" if "floor" in by else "it is below its floor"
-                )
-                why = below if exponent > 0 else f"its exponent is {exponent:.4g}"
+                floor = f"its floor is {by.get('floor', 0):.6g}"
+                why = floor if exponent > 0 else f"its exponent is {exponent:.4g}"
                 parts.append(f"no compute of the {name} reaches loss {at:.6g}: {why}")
         if not parts and np.isnan(found.low[i]):
             parts.append(found.reason)

@@ -113,7 +113,10 @@ def _minimise(
 
 
 def _regress(problem: Problem, loss: Floats, weights: Floats, batch: int) -> Minima:
-    """Weighted linear regression of log loss, with one refinement of the normal equations."""
+    """Weighted linear regression of log loss, with one refinement of the normal equations.
+
+    Where the weights leave too few distinct points phi is NaN, and not converged.
+    """
     assert isinstance(problem.model, PowerSum)
     x, y = problem.model.terms[0], np.log(loss)
     y, weights = (np.broadcast_to(a, (batch, len(x))) for a in (y, weights))
@@ -121,12 +124,18 @@ def _regress(problem: Problem, loss: Floats, weights: Floats, batch: int) -> Min
     normal = np.empty((batch, size, size))
     for i, j in product(range(size), repeat=2):
         normal[:, i, j] = np.einsum("bn,n->b", weights, x[:, i] * x[:, j])
+    length = np.sqrt(np.einsum("bii->bi", normal))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = np.nan_to_num(normal / (length[:, :, None] * length[:, None, :]))
+    sound = np.linalg.det(scaled) > 1e-12
+    normal[~sound] = np.eye(size)
     phi, rest = np.zeros((batch, size)), y
     for _ in range(2):
         right = np.stack([np.einsum("bn,n->b", weights * rest, c) for c in x.T], axis=1)
         phi = phi + np.linalg.solve(normal, right[..., None])[..., 0]
         rest = y - np.einsum("np,bp->bn", x, phi)
-    return Minima(phi, np.sum(weights * rest**2, axis=1) / 2, np.ones(batch, dtype=bool))
+    phi[~sound] = np.nan
+    return Minima(phi, np.sum(weights * rest**2, axis=1) / 2, sound)
 
 
 def _minimise_with_scale(problem: Problem, loss: Floats, weights: Floats, start: Floats) -> Minima:
