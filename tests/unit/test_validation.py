@@ -1,11 +1,11 @@
 import re
 
 import pytest
+from isoloss.run_sheet import read_run_sheet
 from isoloss.validation import (
     InputError,
     check,
     did_you_mean,
-    read_run_sheet,
     read_yaml,
     table_schema,
 )

@@ -12,7 +12,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 from isoloss import provenance, study
-from isoloss.validation import InputError, read_yaml, table_schema
+from isoloss.validation import InputError, check, read_yaml, table_schema
 
 SCRIPTS = HOME / "workflow/scripts"
 SCHEMAS = HOME / "workflow/schemas"
@@ -38,6 +38,7 @@ BESIDE = {"breakdown": "flops", "overtaking": "flops", "consistency": "flops"}
 try:
     STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)
     PLOTTING = read_yaml(Path("config/plotting.yaml"))
+    check(PLOTTING, read_yaml(SCHEMAS / "plotting.schema.yaml"), "config/plotting.yaml")
 except InputError as error:
     # One line, where a WorkflowError would add Snakemake's own.
     sys.exit(f"isoloss: {error}")

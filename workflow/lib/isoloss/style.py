@@ -11,7 +11,7 @@ Plotting = Mapping[str, Any]
 
 
 def fonts(plotting: Plotting) -> RcParams:
-    """Family and sizes; text stays text (Type 42 in PDF, <text> in SVG)."""
+    """Family and sizes; text stays text in PDF (Type 42), and is drawn as outlines in SVG."""
     font = plotting["font"]
     return {
         "font.family": font["family"],

@@ -1,6 +1,6 @@
 """Checks of what people write by hand; each raises one message with place, value and mend."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -22,17 +22,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, not a silent loss of the first; so are
-    nan and inf."""
-
-    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
-        """A float, which no schema can refuse for being nan or inf."""
-        value: float = super().construct_yaml_float(node)
-        if not isfinite(value):
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{node.value} is not a finite number", node.start_mark
-            )
-        return value
+    """YAML in which a key that stands twice is an error, not a silent loss of the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set[Any]()
@@ -44,9 +34,6 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -66,9 +53,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def check(instance: Any, schema: Mapping[str, Any], where: str) -> None:
     """Raise the first violation of a JSON schema as `where: key: what is wrong, what to do`."""
+    for key, number in _floats(instance):
+        if not isfinite(number):  # which no rule of a schema refuses
+            raise InputError(f"{where}: {key}: {number} is not a finite number.")
     errors = sorted(Draft202012Validator(schema).iter_errors(instance), key=lambda e: str(e.path))
     if errors:
         raise InputError(f"{where}: {_explain(errors[0])}")
+
+
+def _floats(instance: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """Every float in nested mappings and lists, with its key."""
+    if isinstance(instance, float):
+        yield key, instance
+    elif isinstance(instance, Mapping):
+        for name, value in instance.items():
+            yield from _floats(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(instance, list):
+        for index, value in enumerate(instance):
+            yield from _floats(value, f"{key}.{index}")
 
 
 def _explain(error: Any) -> str:  # a jsonschema.ValidationError, whose fields are loosely typed

@@ -49,7 +49,9 @@ class PlainNumbers(Formatter):
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """All ticks of an axis: 2.0, 2.1, 2.2; but 0.1, 1, 10."""
-        low, high = min(values, default=1), max(values, default=1)
+        if not len(values):
+            return []
+        low, high = min(values), max(values)
         if high < 10 * low:
             places = max(len(f"{value:g}".partition(".")[2]) for value in values)
             return [f"{value:.{places}f}" for value in values]
