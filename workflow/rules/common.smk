@@ -30,7 +30,7 @@ FIGURES = {
 TABLES = {
     "fits": ["fit"],
     "multipliers": ["multiplier"],
-    "runs": ["clean", "flops", "consistency"],
+    "runs": ["quality", "flops", "consistency"],
 }
 # Tables that a stage makes besides its own.
 BESIDE = {"breakdown": "flops", "overtaking": "flops", "consistency": "flops"}
@@ -190,7 +190,6 @@ def made_of(stages):
         }
         if "clean" in files:
             files["clean"] = shards("results/clean/{study}/{shard}.parquet")(wildcards)
-            files["runs"] = shards("results/clean/{study}/{shard}.csv")(wildcards)
         return files
 
     return of

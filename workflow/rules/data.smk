@@ -49,6 +49,30 @@ rule clean:
         "../scripts/clean.py"
 
 
+# What is wrong with each run, and which runs enter the fits.
+rule quality:
+    input:
+        logs=shards("results/clean/{study}/{shard}.parquet"),
+        runs=shards("results/clean/{study}/{shard}.csv"),
+    output:
+        "results/quality/{study}.csv",
+    log:
+        "logs/quality/{study}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        runs=of_study("run", "arm", "model", "training_tokens"),
+        metrics=metric_columns,
+        exclude=setting("exclude"),
+        quality=setting("quality"),
+        schemas=schemas("clean", "runs", "quality"),
+        code=code("quality"),
+    message:
+        "{wildcards.study}: checking every run"
+    script:
+        "../scripts/quality.py"
+
+
 # FLOPs per token of every run under every convention, and the training compute that they give.
 rule flops:
     input:
@@ -90,6 +114,7 @@ rule points:
     input:
         logs=shards("results/clean/{study}/{shard}.parquet"),
         flops="results/flops/{study}.csv",
+        quality="results/quality/{study}.csv",
     output:
         "results/points/{study}.csv",
     log:
@@ -100,7 +125,7 @@ rule points:
         runs=of_study("run", "arm", "model"),
         metrics=metric_columns,
         points=setting("points"),
-        schemas=schemas("clean", "flops", "points"),
+        schemas=schemas("clean", "flops", "quality", "points"),
         code=code("points"),
     message:
         "{wildcards.study}: taking each run's final loss"

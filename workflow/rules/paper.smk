@@ -24,7 +24,7 @@ rule figure:
         plotting=PLOTTING,
         schemas=schemas(
             "clean",
-            "runs",
+            "quality",
             "flops",
             "breakdown",
             "overtaking",
@@ -58,7 +58,7 @@ rule table:
         "../../environment.yml"
     params:
         words=words,
-        schemas=schemas("runs", "flops", "consistency", "fit", "multiplier"),
+        schemas=schemas("quality", "flops", "consistency", "fit", "multiplier"),
         code=code("table"),
     message:
         "{wildcards.study}: writing table {wildcards.table}"

@@ -8,5 +8,6 @@ files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):
     cleaned = tables.read(files.logs, params.schemas["clean"])
     flops = tables.read(files.flops, params.schemas["flops"])
-    table = points(cleaned, params.runs, flops, list(params.metrics), **params.points)
+    quality = tables.read(files.quality, params.schemas["quality"])
+    table = points(cleaned, params.runs, flops, quality, list(params.metrics), **params.points)
     tables.write(table, snakemake.output[0], params.schemas["points"])

@@ -1,15 +1,19 @@
 """Which logged values to trust: every value stays, those not to be used get their reasons.
 
-Rules, in the order in which a reason is given:
+Rules, in the order in which a reason is given (docs/cleaning.md has them at length):
 
-non_finite      the value is NaN or infinite
-duplicate_step  the same metric was logged again for this step later on; the later value wins
-backward_step   the run went back to an earlier step later on (a resume), and did not log this
-                step again: the value belongs to a stretch that was abandoned
-warm_up         before `warm_up_steps` or `warm_up_tokens`
-spike           further than `spike_mads` robust standard deviations (1.4826 times the median
-                absolute deviation) above the median of the `spike_window` values around it
-                and above the lowest value before it
+non_finite       the value is NaN or infinite
+duplicate_step   the same metric was logged again for this step later on; the later value wins
+backward_step    the run went back to an earlier step later on (a resume), and did not log this
+                 step again: the value belongs to a stretch that was abandoned
+warm_up          before `warm_up_steps` or `warm_up_tokens`
+backward_tokens  the tokens fall while the steps rise (`curve_rules.out_of_order`)
+divergence       the run had diverged: its loss rose and stayed up, or ended in NaN
+                 (`curve_rules.diverged`, by `divergence_mads` and `divergence_rise`)
+constant         one value, repeated `constant_rows` times or more (`curve_rules.constant`)
+spike            further than `spike_mads` robust standard deviations (1.4826 times the median
+                 absolute deviation) above the median of the `spike_window` values around it
+                 and above the lowest value before it (`curve_rules.spikes`)
 """
 
 from collections.abc import Iterator
@@ -18,8 +22,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-RULES = ("non_finite", "duplicate_step", "backward_step", "warm_up", "spike")
-MAD_TO_SD = 1.4826  # of a normal distribution
+from isoloss.curve_rules import constant, diverged, out_of_order, spikes
+
+__all__ = ["RULES", "clean", "spikes", "summary"]
+
+RULES = (
+    *("non_finite", "duplicate_step", "backward_step", "warm_up"),
+    *("backward_tokens", "divergence", "constant", "spike"),
+)
 
 
 def clean(
@@ -29,14 +39,19 @@ def clean(
     warm_up_tokens: float = 0,
     spike_window: int = 51,
     spike_mads: float = 10.0,
+    divergence_mads: float = 10.0,
+    divergence_rise: float = 0.05,
+    constant_rows: int = 20,
 ) -> pd.DataFrame:
     """Sort a long table of logs; add `kept` (bool) and `reasons` (names of RULES joined by `;`).
 
     Rows are sorted by run, metric and position: the step where logged, else tokens, else compute.
+    `spike_mads`, `divergence_mads` and `constant_rows` switch their rule off where they are 0 (of
+    divergence, a run that ends in NaN is still flagged).
     """
     position = table["step"].fillna(table["tokens"]).fillna(table["compute_pflop_s_days"])
     table = table.assign(position=position)
-    if warm_up_steps and table["step"].isna().all():
+    if warm_up_steps and len(table) and table["step"].isna().all():
         raise ValueError(
             "clean.warm_up_steps is set, but the logs have no steps; use warm_up_tokens."
         )
@@ -52,8 +67,25 @@ def clean(
     order = ["run", "metric", "position", "segment", "offset"]
     table = table.sort_values(order, kind="stable")
     flags = flags.loc[table.index]
-    usable = ~flags.any(axis=1).to_numpy()
-    flags["spike"] = _spikes(table, usable, spike_window, spike_mads)
+    # A value that is not finite is no reason to look away: a run that ends so has diverged.
+    live = ~flags.drop(columns="non_finite").any(axis=1).to_numpy()
+    found = {name: np.zeros(len(table), dtype=bool) for name in RULES[len(flags.columns) :]}
+    values, step, tokens = (table[name].to_numpy() for name in ("value", "step", "tokens"))
+    for curve in _curves(table):
+        rows = curve[live[curve]]
+        known = rows[~np.isnan(step[rows]) & ~np.isnan(tokens[rows])]
+        found["backward_tokens"][known] = out_of_order(tokens[known])
+        onset = diverged(values[rows], spike_window, divergence_mads, divergence_rise)
+        if onset is not None:
+            found["divergence"][rows[onset:]] = True
+            rows = rows[:onset]
+        rows = rows[np.isfinite(values[rows]) & ~found["backward_tokens"][rows]]
+        if constant_rows:
+            found["constant"][rows] = constant(values[rows], constant_rows)
+            rows = rows[~found["constant"][rows]]
+        if spike_mads and len(rows) >= spike_window:
+            found["spike"][rows] = spikes(values[rows], spike_window, spike_mads)
+    flags = flags.assign(**found)
     return table.drop(columns="position").assign(
         kept=~flags.any(axis=1), reasons=_reasons(flags)
     ).reset_index(drop=True)  # fmt: skip
@@ -71,40 +103,11 @@ def _superseded(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return duplicate, (table["position"] >= back_to) & ~duplicate
 
 
-def _spikes(
-    table: pd.DataFrame, usable: NDArray[np.bool_], window: int, mads: float
-) -> NDArray[np.bool_]:
-    spike = np.zeros(len(table), dtype=bool)
-    values = table["value"].to_numpy()
-    for rows in _curves(table):
-        rows = rows[usable[rows]]
-        if len(rows) >= window:
-            spike[rows] = spikes(values[rows], window, mads)
-    return spike
-
-
 def _curves(table: pd.DataFrame) -> Iterator[NDArray[np.intp]]:
     """Row numbers of each run's each metric, of a sorted table."""
     codes = table.groupby(["run", "metric"], sort=False).ngroup().to_numpy()
     if len(codes):
         yield from np.split(np.arange(len(codes)), np.flatnonzero(np.diff(codes)) + 1)
-
-
-def spikes(values: NDArray[np.float64], window: int, mads: float) -> NDArray[np.bool_]:
-    """Where a curve jumps up: value - level > mads * 1.4826 * MAD, the MAD over a moving window.
-
-    values: shape (n,), n >= window. The level is the window's median, or the lowest value so far
-    where that is higher: the steep fall of a young run lies above the median, but is no jump. The
-    first and the last half window are judged by the first and the last full window. A window
-    without any spread (MAD 0) flags nothing.
-    """
-    windows = np.lib.stride_tricks.sliding_window_view(values, window)
-    median = np.median(windows, axis=1)
-    mad = np.median(np.abs(windows - median[:, None]), axis=1)
-    nearest = np.clip(np.arange(len(values)) - window // 2, 0, len(windows) - 1)
-    lowest = np.minimum.accumulate(np.concatenate([values[:1], values[:-1]]))
-    limit = mads * MAD_TO_SD * mad[nearest]
-    return (limit > 0) & (values - np.maximum(median[nearest], lowest) > limit)
 
 
 def _reasons(flags: pd.DataFrame) -> pd.Series:
@@ -121,20 +124,27 @@ def summary(cleaned: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     cleaned: from `clean`. runs: the table `runs` of `isoloss.ingest`. A value with two reasons
     counts in both rules' columns and once in `flagged`; values = kept + flagged.
     """
-    by_run = cleaned.groupby("run")
-    kept = cleaned[cleaned["kept"]].groupby("run")
-    counts = pd.DataFrame({"kept": by_run["kept"].sum()})
-    counts["flagged"] = by_run["kept"].size() - counts["kept"]
-    for name in RULES:
-        counts[name] = cleaned["reasons"].str.contains(name).groupby(cleaned["run"]).sum()
-    for end in ("first", "last"):
-        pick = kept["step"].min() if end == "first" else kept["step"].max()
-        counts[f"{end}_step"] = pick
+    kept = cleaned[cleaned["kept"]].groupby("run", observed=True)
+    counts = _by_reason(cleaned)
+    counts["first_step"], counts["last_step"] = kept["step"].min(), kept["step"].max()
     counts["last_tokens"] = kept["tokens"].max()
     counts["last_compute_pflop_s_days"] = kept["compute_pflop_s_days"].max()
     table = runs.merge(counts.reset_index(), on="run", how="left", validate="one_to_one")
+    numbers = ["kept", "flagged", *RULES]
+    table[numbers] = table[numbers].fillna(0).astype("int64")  # a run without any value
     wrong = table[table["values"] != table["kept"] + table["flagged"]]
     if not wrong.empty:
         raise AssertionError(f"values were lost in cleaning:\n{wrong}")
-    notes = table.pop("notes")
-    return table.assign(notes=notes)
+    words = [name for name in ("lossy", "error", "notes") if name in table]
+    return table[[*table.columns.drop(words), *words]]
+
+
+def _by_reason(cleaned: pd.DataFrame) -> pd.DataFrame:
+    """Values kept, flagged and flagged by each rule: one row a run that has any."""
+    sizes = cleaned.groupby(["run", "reasons"], observed=True).size().unstack(fill_value=0)
+    counts = pd.DataFrame({"kept": sizes.get("", pd.Series(0, index=sizes.index))})
+    counts["flagged"] = sizes.sum(axis=1) - counts["kept"]
+    for name in RULES:
+        mine = [reasons for reasons in sizes if name in str(reasons).split(";")]
+        counts[name] = sizes[mine].sum(axis=1)
+    return counts

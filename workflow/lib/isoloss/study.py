@@ -15,7 +15,7 @@ NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
 GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
 LOGGED = ("step", "tokens", "samples", "compute", "wall_time")  # keys of `log` that name a column
 PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
-SECTIONS = ("log", "clean", "points", "fit", "multiplier", "figures", "tables")
+SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "figures", "tables")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _study(
             f"{path}: arms: {len(baselines)} arms have `role: baseline`; exactly one must have it "
             f"(the arms are {', '.join(own['arms'])})."
         )
-    settings = dict(own)
+    settings = {"exclude": {}} | own
     for section in SECTIONS:
         default = config[section]
         settings[section] = (
@@ -140,12 +140,25 @@ def _study(
     runs = read_run_sheet(sheet, read_yaml(schemas / "runs.schema.yaml"), own["arms"])
     settings["compute"] = compute.complete(path, own.get("compute", {}), runs)
     study = Study(name, settings, tuple(runs), sheet.parent)
+    _excluded(path, study)
     for run in study.runs:
         _logged_names(path, run, study)
     compute.check(path, sheet, settings, runs, lambda run: _text(study.files(run)))
     if "published" in own:
         _published(Path(own["published"]), read_yaml(schemas / "published.schema.yaml"), study)
     return study
+
+
+def _excluded(path: Path, study: Study) -> None:
+    """Whether the runs left out exist, and every arm keeps some."""
+    exclude = study.settings["exclude"]
+    for run in exclude:
+        names = [row["run"] for row in study.runs]
+        if run not in names:
+            raise InputError(f"{path}: exclude: there is no run `{run}`.{did_you_mean(run, names)}")
+    for arm in study.arms:
+        if all(row["run"] in exclude for row in study.runs if row["arm"] == arm):
+            raise InputError(f"{path}: exclude: no run of arm `{arm}` is left to compare.")
 
 
 def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:

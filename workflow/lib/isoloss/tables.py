@@ -1,6 +1,6 @@
 """Stage tables: read and written with their columns checked, whole or not at all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +63,23 @@ def write(table: pd.DataFrame, path: str | Path, schema: Mapping[str, Any]) -> N
             table.to_csv(part, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
 
 
-def read(paths: str | Path | Iterable[str | Path], schema: Mapping[str, Any]) -> pd.DataFrame:
-    """Read one table, or several of the same kind (shards) as one, checked against the schema."""
+def read(
+    paths: str | Path | Iterable[str | Path],
+    schema: Mapping[str, Any],
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Read one table, or several of the same kind (shards) as one, checked against the schema.
+
+    columns: of the schema, the only ones to read (default: all there are).
+    """
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    if columns is not None:
+        schema = {"properties": {name: schema["properties"][name] for name in columns}}
     texts = {name: str for name, rule in schema["properties"].items() if rule["type"] == "string"}
     parts = [
-        pd.read_parquet(path)
+        pd.read_parquet(path, columns=columns)
         if str(path).endswith(".parquet")
-        else pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+        else pd.read_csv(path, usecols=columns, dtype=texts, keep_default_na=False, na_values=[""])
         for path in paths
     ]
     return check(pd.concat(parts, ignore_index=True), schema, f"{paths[0]}")

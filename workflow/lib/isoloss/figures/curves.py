@@ -24,14 +24,15 @@ def draw(
     words: Mapping[str, Any],
     plotting: style.Plotting,
 ) -> Figure:
-    """A panel a metric: every kept value of every run, and the law of each arm.
+    """A panel a metric: every kept value of every run that is used, and the law of each arm.
 
     Laws are dashed over the compute of the runs' ends and dotted beyond.
     """
     headline, arms, metrics = words["conventions"][0], words["arms"], words["metrics"]
     points, flops, fit = (t[t["convention"] == headline] for t in (points, flops, fit))
     colors = style.arm_colors(plotting, arms)
-    values = on_compute(cleaned[cleaned["kept"]], flops)
+    used = set(points.loc[points["used"], "run"])
+    values = on_compute(cleaned[cleaned["kept"] & cleaned["run"].isin(used)], flops)
     values["color"] = values["run"].map(points.set_index("run")["arm"].groupby("run").first())
     values["color"] = values["color"].map(colors)
     figure, panels = canvas.panels(plotting, len(metrics), share_x=True, share_y=True)

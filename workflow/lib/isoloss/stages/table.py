@@ -91,19 +91,22 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
     headline = words["conventions"][0]
     flops = made_of["flops"]
     flops = flops[flops["convention"] == headline].drop(columns=["training_tokens"])
-    table = made_of["runs"].merge(flops, on="run", how="left", validate="one_to_one")
+    table = made_of["quality"].merge(flops, on="run", how="left", validate="one_to_one")
+    out = table[~table["used"]]
     stated = made_of["consistency"].pivot(index="run", columns="quantity", values="ratio")
     stated = stated.add_suffix("_ratio").reset_index()
     table = table.merge(stated, on="run", how="left", validate="one_to_one")
     text = pd.DataFrame(
         {
-            "Run": table["run"].map(escape),
+            "Run": table["run"].map(escape) + np.where(table["used"], "", r"$^{\dagger}$"),
             "Values": table["values"].map("{:,}".format),
             "Flagged": table["flagged"].map("{:,}".format),
             "Tokens (B)": [
                 f"{x / 1e9:.1f}" if np.isfinite(x) else "" for x in table["last_tokens"]
             ],
-            "PFLOP/s-days": [f"{x:.4g}" for x in table["compute_pflop_s_days"]],
+            "PFLOP/s-days": [
+                f"{x:.4g}" if np.isfinite(x) else "" for x in table["compute_pflop_s_days"]
+            ],
         }
         | {
             f"${symbol} / {symbol}_\\mathrm{{{origin}}}$": table[f"{quantity}_ratio"].map(_ratio)
@@ -117,6 +120,9 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
     )
     if len(stated.columns) > 1:
         caption += " Ratios: tokens, parameters and compute as counted over those stated."
+    if not out.empty:
+        why = "; ".join(f"{row.run}: {row.reason.removesuffix('.')}" for row in out.itertuples())
+        caption += rf" $^{{\dagger}}$Left out of the fits. {escape(why)}."
     return Table(table, text, caption)
 
 

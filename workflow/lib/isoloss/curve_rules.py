@@ -1,0 +1,109 @@
+"""What is wrong with a curve: rules on the values of one metric of one run, in order of step."""
+
+from bisect import bisect_right
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+MAD_TO_SD = 1.4826  # of a normal distribution
+NEAR_SDS = 3.0  # a value within so many standard deviations of the best level is as good as it
+SHORTEST = 5  # values: fewer are no level
+NEIGHBOURS = 10  # stretches at either side that a stretch of equal values is compared with
+BLOCK = 1 << 14  # windows whose medians are taken at a time, to bound the memory
+
+
+def spikes(values: Floats, window: int, mads: float) -> Flags:
+    """Where a curve jumps up: value - level > mads * 1.4826 * MAD, the MAD over a moving window.
+
+    values: shape (n,), n >= window. The level is the window's median, or the lowest value so far
+    where that is higher: the steep fall of a young run lies above the median, but is no jump. The
+    first and the last half window are judged by the first and the last full window. A window
+    without any spread (MAD 0) flags nothing.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(values, window)
+    median, mad = np.empty(len(windows)), np.empty(len(windows))
+    for start in range(0, len(windows), BLOCK):
+        block = windows[start : start + BLOCK]
+        here = np.median(block, axis=1)
+        median[start : start + BLOCK] = here
+        mad[start : start + BLOCK] = np.median(np.abs(block - here[:, None]), axis=1)
+    nearest = np.clip(np.arange(len(values)) - window // 2, 0, len(windows) - 1)
+    lowest = np.minimum.accumulate(np.concatenate([values[:1], values[:-1]]))
+    limit = mads * MAD_TO_SD * mad[nearest]
+    return np.asarray((limit > 0) & (values - np.maximum(median[nearest], lowest) > limit))
+
+
+def diverged(values: Floats, window: int, mads: float, rise: float) -> int | None:
+    """The index from which a run has diverged, None if it has not.
+
+    values: shape (n,), NaN and infinities included. A run has diverged if its last value is not
+    finite, or if its loss rose and stayed up: let `level` be the moving median over `window`
+    values (half the run at most), `best` the lowest level, sd = 1.4826 * median |value - level|.
+    Its last values (`window` at most, 5 at least) are those since a value lay within 3 sd of the
+    best level; if their median is above best + mads * sd and above (1 + rise) * best, the run has
+    diverged where they begin. mads = 0: only values that are not finite count.
+    """
+    finite = np.flatnonzero(np.isfinite(values))
+    after = int(finite[-1]) + 1 if len(finite) else 0
+    lost = after < len(values)
+    y = values[finite]
+    if mads and len(y) >= 2 * SHORTEST:
+        size = min(window, len(y) // 2)
+        level = pd.Series(y).rolling(size).median().to_numpy()[size - 1 :]
+        nearest = np.clip(np.arange(len(y)) - size // 2, 0, len(level) - 1)
+        best = float(level.min())
+        sd = MAD_TO_SD * float(np.median(np.abs(y - level[nearest])))
+        onset = int(np.flatnonzero(y <= best + NEAR_SDS * sd)[-1]) + 1
+        tail = y[onset:][-size:]
+        limit = best + max(mads * sd, rise * abs(best))
+        if len(tail) >= (1 if lost else SHORTEST) and float(np.median(tail)) > limit:
+            return int(finite[onset])
+    return after if lost else None
+
+
+def constant(values: Floats, least: int) -> Flags:
+    """Where a curve repeats one value: stretches of `least` or more exactly equal values.
+
+    values: shape (n,). A log that prints few digits repeats values by rights: a stretch must also
+    be `least` times as long as the median of the 10 stretches of equal values at either side. The
+    first value of a stretch is not flagged: it is new.
+    """
+    flags = np.zeros(len(values), dtype=bool)
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])[: len(values)])
+    lengths = np.diff(np.append(starts, len(values)))
+    for i in np.flatnonzero(lengths >= least):
+        near = np.concatenate(
+            [lengths[max(0, i - NEIGHBOURS) : i], lengths[i + 1 : i + 1 + NEIGHBOURS]]
+        )
+        if lengths[i] >= least * (np.median(near) if len(near) else 1):
+            flags[starts[i] + 1 : starts[i] + lengths[i]] = True
+    return flags
+
+
+def out_of_order(values: Floats) -> Flags:
+    """Where values fall that may only rise: the fewest that must go for the rest to rise.
+
+    values: shape (n,), finite. All but a longest non-decreasing subsequence (patience sorting,
+    Fredman 1975, O(n log n)).
+    """
+    flags = np.zeros(len(values), dtype=bool)
+    if bool(np.all(values[1:] >= values[:-1])):
+        return flags
+    ends: list[float] = []  # the lowest last value of a subsequence, by its length
+    last: list[int] = []  # where that value is
+    before = np.full(len(values), -1)
+    for i, value in enumerate(values.tolist()):
+        length = bisect_right(ends, value)
+        before[i] = last[length - 1] if length else -1
+        ends[length : length + 1] = [value]
+        last[length : length + 1] = [i]
+    flags[:] = True
+    row = last[-1]
+    while row >= 0:
+        flags[row] = False
+        row = int(before[row])
+    return flags

@@ -1,0 +1,17 @@
+"""Say what is wrong with each run, and which runs enter the fits."""
+
+from isoloss import tables
+from isoloss.job import job
+from isoloss.stages.quality import CURVES, quality
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]):
+    table = quality(
+        tables.read(files.logs, params.schemas["clean"], CURVES),
+        tables.read(files.runs, params.schemas["runs"]),
+        params.runs,
+        list(params.metrics),
+        exclude=params.exclude,
+        **params.quality,
+    )
+    tables.write(table, snakemake.output[0], params.schemas["quality"])
