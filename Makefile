@@ -1,4 +1,5 @@
 # make        set up .venv and make every figure, table and claim   (make STUDIES="a b": of these studies)
+# make check STUDY=name  whether its logs can be trusted: no fits, a line a run, and where to see every curve
 # make test   set up .venv and run every check
 # make report the same as make, and results/report/report.html
 # make bench  the benchmarks;  make clean  remove what can be made again
@@ -14,14 +15,22 @@ CORES ?= all
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES) \
 	$(if $(STUDIES),--config "studies=[$(subst $(space),$(comma),$(strip $(STUDIES)))]")
 
-.PHONY: all setup test report bench clean
+.PHONY: all check setup test report bench clean
 .DEFAULT_GOAL := all
 
 all: setup
 	@$(SNAKEMAKE)
 	@echo
+	@echo "Open first: results/page/<study>.html, whether the logs can be trusted"
 	@echo "Figures: results/figure   Tables: results/table   Published numbers checked: results/claims"
 	@cat results/headline.txt
+
+check: STUDIES = $(STUDY)
+check: setup
+	@test -n "$(STUDY)" || { echo "Which study? make check STUDY=name; config/studies has them."; exit 2; }
+	@$(SNAKEMAKE) -- results/page/$(STUDY).html
+	@echo
+	@PYTHONPATH=workflow/lib $(BIN)/python -m isoloss.check results/quality/$(STUDY).csv results/page/$(STUDY).html
 
 report: all
 	@mkdir -p results/report

@@ -26,6 +26,7 @@ FIGURES = {
     "positions": ["multiplier"],
     "breakdown": ["breakdown"],
     "overtake": ["overtaking"],
+    "quality": ["clean", "quality"],
 }
 TABLES = {
     "fits": ["fit"],
@@ -159,6 +160,11 @@ def baseline(wildcards):
 def published(wildcards):
     """The file of published numbers, where the study has one."""
     return STUDIES[wildcards.study].settings.get("published", [])
+
+
+def title(wildcards):
+    """What the study compares, in words."""
+    return STUDIES[wildcards.study].settings["title"]
 
 
 def words(wildcards):

@@ -39,6 +39,31 @@ rule figure:
         "../scripts/figures/{wildcards.figure}.py"
 
 
+# What a researcher opens first: every run's verdict, what to do about it, and its curve.
+rule page:
+    input:
+        quality="results/quality/{study}.csv",
+        picture="results/figure/{study}/quality.svg",
+    output:
+        report(
+            "results/page/{study}.html",
+            caption="../report/page.rst",
+            category="Data quality",
+            labels={"study": "{study}"},
+        ),
+    log:
+        "logs/page/{study}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        title=title,
+        code=code("page"),
+    message:
+        "{wildcards.study}: writing the data-quality page"
+    script:
+        "../scripts/page.py"
+
+
 # A table to read by machine (CSV) and to typeset (LaTeX, booktabs).
 rule table:
     input:

@@ -43,9 +43,10 @@ def diverged(values: Floats, window: int, mads: float, rise: float) -> int | Non
     values: shape (n,), NaN and infinities included. A run has diverged if its last value is not
     finite, or if its loss rose and stayed up: let `level` be the moving median over `window`
     values (half the run at most), `best` the lowest level, sd = 1.4826 * median |value - level|.
-    Its last values (`window` at most, 5 at least) are those since a value lay within 3 sd of the
-    best level; if their median is above best + mads * sd and above (1 + rise) * best, the run has
-    diverged where they begin. mads = 0: only values that are not finite count.
+    Its last values (5 at least) are those since a value lay within 3 sd of the best level; if the
+    median of them (of the last `window`) is above best + mads * sd and above (1 + rise) * best, or
+    if they end in values that are not finite, the run has diverged where they begin; else with the
+    first value from which none is finite. mads = 0: only values that are not finite count.
     """
     finite = np.flatnonzero(np.isfinite(values))
     after = int(finite[-1]) + 1 if len(finite) else 0
@@ -59,8 +60,8 @@ def diverged(values: Floats, window: int, mads: float, rise: float) -> int | Non
         sd = MAD_TO_SD * float(np.median(np.abs(y - level[nearest])))
         onset = int(np.flatnonzero(y <= best + NEAR_SDS * sd)[-1]) + 1
         tail = y[onset:][-size:]
-        limit = best + max(mads * sd, rise * abs(best))
-        if len(tail) >= (1 if lost else SHORTEST) and float(np.median(tail)) > limit:
+        up = float(np.median(tail)) - best if len(tail) >= SHORTEST else 0.0
+        if (lost and up) or up > max(mads * sd, rise * abs(best)):
             return int(finite[onset])
     return after if lost else None
 

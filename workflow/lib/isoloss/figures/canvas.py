@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
@@ -16,6 +17,7 @@ mpl.use("agg")
 
 # Height over width of a panel: alone, in a grid; and the factor of one as wide as the page.
 SINGLE, SMALL, WIDE = 0.78, 0.78, 0.55
+LARGEST = 1 << 15  # dots along a picture
 # Digits that get a tick in each decade, by the span of the axis (highest over lowest).
 TICKS = ((100, (1.0,)), (10, (1.0, 2.0, 5.0)), (3, (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)))
 
@@ -79,9 +81,20 @@ def compute_label(convention: str) -> str:
 
 
 def save(figure: Figure, paths: Sequence[str | Path]) -> None:
-    """Save in the format of each path's ending, whole or not at all, without dates."""
+    """Save in the format of each path's ending, whole or not at all, without dates.
+
+    A very tall figure gets fewer dots an inch, as many as a picture can have.
+    """
+    dpi = min(float(mpl.rcParams["savefig.dpi"]), LARGEST / max(figure.get_size_inches()))
     for path in map(Path, paths):
         kind = path.suffix[1:]
         undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
         with whole(path) as part:
-            figure.savefig(part, format=kind, metadata=undated)
+            figure.savefig(part, format=kind, metadata=undated, dpi=dpi)
+
+
+def save_pages(figures: Sequence[Figure], path: str | Path) -> None:
+    """Save as the pages of one PDF, without dates."""
+    with whole(path) as part, PdfPages(part, metadata={"CreationDate": None}) as pdf:
+        for figure in figures:
+            pdf.savefig(figure)

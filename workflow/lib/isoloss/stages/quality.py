@@ -105,7 +105,7 @@ def _same(found: Mapping[str, str], runs: Sequence[Mapping[str, Any]]) -> dict[s
 
 
 def _ends(curves: pd.DataFrame, metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """By run: the last kept value of the first metric, where it diverged, metrics without values."""
+    """By run: last kept value of the first metric, where it diverged, metrics without values."""
     first = curves[curves["kept"] & (curves["metric"] == metrics[0])]
     final = first.groupby("run", observed=True)["value"].last()
     gone = curves[curves["reasons"].str.contains("divergence", regex=False)]

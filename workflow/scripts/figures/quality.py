@@ -1,0 +1,15 @@
+"""Draw every curve with its flagged values marked."""
+
+from isoloss import tables
+from isoloss.figures import canvas, quality
+from isoloss.job import job
+from isoloss.style import paper
+from matplotlib import rc_context
+
+files, params, output = snakemake.input, snakemake.params, snakemake.output
+with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+    logs = tables.read(files.clean, params.schemas["clean"], quality.NEEDED)
+    runs = tables.read(files.quality, params.schemas["quality"])
+    canvas.save_pages(quality.pages(logs, runs, params.plotting), output.pdf)
+    whole = quality.pages(logs, runs, params.plotting, size=0)[0]
+    canvas.save(whole, [output.svg, output.png])
