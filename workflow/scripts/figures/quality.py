@@ -10,6 +10,7 @@ files, params, output = snakemake.input, snakemake.params, snakemake.output
 with job(snakemake.log[0]), rc_context(paper(params.plotting)):
     logs = tables.read(files.clean, params.schemas["clean"], quality.NEEDED)
     runs = tables.read(files.quality, params.schemas["quality"])
-    canvas.save_pages(quality.pages(logs, runs, params.plotting), output.pdf)
-    whole = quality.pages(logs, runs, params.plotting, size=0)[0]
-    canvas.save(whole, [output.svg, output.png])
+    pages = quality.pages(logs, runs, params.plotting)
+    canvas.save_pages(pages, output.pdf)
+    whole = pages if len(pages) == 1 else quality.pages(logs, runs, params.plotting, size=0)
+    canvas.save(whole[0], [output.svg, output.png])

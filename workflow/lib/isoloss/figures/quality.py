@@ -108,7 +108,7 @@ def _panel(
 ) -> None:
     small = plotting["font"]["small"]
     axes.tick_params(labelsize=small - 1, pad=1.5, length=2, which="both")
-    axes.set_title(_title(run), fontsize=small, color=COLORS[state(run)], loc="left", pad=3)
+    axes.set_title(_title(run), fontsize=small, color=COLORS[state(run)], loc="left", y=1)
     if log is None:
         axes.set(xticks=[], yticks=[])
         what = findings(run)[0][0] if run["findings"] else "nothing logged"
