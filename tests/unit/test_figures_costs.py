@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from isoloss.figures import breakdown, canvas, overtake
-from isoloss.style import paper
+from isoloss.flops import CONVENTIONS
+from isoloss.style import convention_styles, paper
 from isoloss.validation import read_yaml
 from matplotlib import rc_context
 from numpy.testing import assert_allclose
@@ -95,3 +96,9 @@ def test_a_panel_a_candidate_says_from_which_length_on_it_costs_less(arms, model
     assert len(figure.axes) == arms - 1
     named = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert named == ["6N total: never less", "matmul causal: less from 2K", "trained at 4K"]
+
+
+def test_no_two_of_all_conventions_look_alike():
+    looks = convention_styles(PLOTTING, CONVENTIONS).values()
+    assert len({(look["color"], look["linestyle"]) for look in looks}) == len(CONVENTIONS)
+    assert len({(look["color"], look["marker"]) for look in looks}) == len(CONVENTIONS)

@@ -74,14 +74,17 @@ def arm_markers(plotting: Plotting, arms: Iterable[str]) -> dict[str, str]:
 
 
 def convention_styles(plotting: Plotting, conventions: Iterable[str]) -> dict[str, RcParams]:
-    """Colour, line and marker of each convention, the headline first."""
+    """Colour, line and marker of each convention, the headline first.
+
+    Where there are more conventions than colours, a colour comes back with another line.
+    """
     colors, dashes = plotting["convention_colors"], plotting["convention_lines"]
     markers = plotting["convention_markers"]
     return {
         name: {
             "color": colors[i % len(colors)],
-            "linestyle": dashes[i % len(dashes)],
-            "marker": markers[i % len(markers)],
+            "linestyle": dashes[(i + i // len(colors)) % len(dashes)],
+            "marker": markers[(i + i // len(colors)) % len(markers)],
         }
         for i, name in enumerate(conventions)
     }

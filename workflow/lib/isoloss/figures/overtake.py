@@ -20,6 +20,7 @@ LENGTHS = [SHORTEST * 4**i for i in range(6)]
 def draw(overtaking: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotting) -> Figure:
     """A panel a candidate: a line a convention for the largest size, a band for all sizes.
 
+    Of more than three conventions no bands are drawn, which would hide each other.
     Below 1 the candidate costs less; the dotted upright line is the study's sequence length.
     """
     candidates = [arm for arm in words["arms"] if arm in set(overtaking["candidate"])]
@@ -29,7 +30,8 @@ def draw(overtaking: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plo
     for candidate, axes in zip(candidates, panels, strict=True):
         mine = overtaking[overtaking["candidate"] == candidate]
         for convention, look in reversed(styles.items()):  # the headline on top
-            _line(axes, mine[mine["convention"] == convention], convention, look)
+            table = mine[mine["convention"] == convention]
+            _line(axes, table, convention, look, band=len(styles) <= INSIDE)
         for length in mine.loc[mine["of_study"], "sequence_length"].unique():
             axes.axvline(
                 length, color="0.4", linestyle=":", zorder=1, label=f"trained at {_tokens(length)}"
@@ -51,16 +53,19 @@ def draw(overtaking: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plo
     return figure
 
 
-def _line(axes: Axes, table: pd.DataFrame, convention: str, look: Mapping[str, Any]) -> None:
+def _line(
+    axes: Axes, table: pd.DataFrame, convention: str, look: Mapping[str, Any], *, band: bool
+) -> None:
     largest = table.groupby("model")["baseline_flop_per_token"].min().idxmax()
     line = table[table["model"] == largest].sort_values("sequence_length")
     x, y = line["sequence_length"], line["cost_ratio"]
     name = f"{style.convention_label(convention)}: {_where(x, y)}"
     axes.plot(x, y, look["linestyle"], color=look["color"], label=name)
-    band = table.groupby("sequence_length")["cost_ratio"].agg(["min", "max"])
-    axes.fill_between(
-        band.index, band["min"], band["max"], color=look["color"], alpha=0.15, linewidth=0
-    )
+    if band:
+        ends = table.groupby("sequence_length")["cost_ratio"].agg(["min", "max"])
+        axes.fill_between(
+            ends.index, ends["min"], ends["max"], color=look["color"], alpha=0.15, linewidth=0
+        )
 
 
 def _legend(axes: Axes, lines: int, *, inside: bool) -> None:
