@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from isoloss import compute
 from isoloss.flops import CONVENTIONS
-from isoloss.validation import InputError
+from isoloss.flops.conventions import RECOMPUTED
+from isoloss.validation import InputError, read_yaml
 
 CONFIG = {
     "hidden_size": 512,
@@ -148,3 +149,15 @@ def test_figures_of_costs_need_architectures(figure):
     check({"headline": "6n_total"}, FULL, figures=[figure])
     said = mistake({"headline": "6n_total"}, FULL, {"parameters": 1e7}, figures=[figure])
     assert f"figure `{figure}` needs `architecture` and `sequence_length`" in said
+
+
+def test_the_schema_knows_the_policies_of_the_library():
+    schema = read_yaml(Path(__file__).parents[2] / "workflow/schemas/study.schema.yaml")
+    keys = schema["properties"]["compute"]["properties"]
+    assert keys["recompute"]["enum"] == list(RECOMPUTED)
+    assert set(keys) == {"headline", "also", "logged", "recompute"}
+
+
+def test_every_convention_is_in_the_table_of_the_configuration():
+    text = (Path(__file__).parents[2] / "config/README.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in text for name in CONVENTIONS)
