@@ -50,7 +50,7 @@ def tables(arms=("base", "new"), metrics=("loss",)):
     flops = pd.DataFrame(
         flops,
         columns=["run", "convention", "flop_per_token", "training_tokens", "compute_pflop_s_days"],
-    )
+    ).assign(conversion=np.nan)
     cleaned = pd.DataFrame(cleaned, columns=["run", "metric", "tokens", "value"]).assign(
         kept=True, compute_pflop_s_days=np.nan
     )
@@ -314,10 +314,11 @@ def test_curves_show_every_kept_value_of_every_run_against_compute(plotting):
 
 def test_of_a_log_without_tokens_the_curve_stands_at_the_logged_compute():
     values = pd.DataFrame(
-        {"run": "r", "tokens": [np.nan, 10.0], "compute_pflop_s_days": [0.5, np.nan], "value": 2.0}
-    )
-    flops = pd.DataFrame({"run": ["r"], "flop_per_token": [PFLOP_S_DAY]})
-    assert list(curves.on_compute(values, flops)["compute"]) == [0.5, 10.0]
+        {"run": ["r", "s", "t"], "tokens": [np.nan, np.nan, 10.0], "value": 2.0}
+    ).assign(compute_pflop_s_days=[0.5, 0.5, np.nan])
+    flops = pd.DataFrame({"run": ["r", "s", "t"], "flop_per_token": PFLOP_S_DAY})
+    flops["conversion"] = [1.0, 1.5, np.nan]
+    assert list(curves.on_compute(values, flops)["compute"]) == [0.5, 0.75, 10.0]
 
 
 def test_sixteen_metrics_make_four_by_four_panels_as_wide_as_the_page(plotting):

@@ -29,7 +29,8 @@ def curve(run, metric="loss", n=1000, rows=None, seed=0):
 
 
 def flops(*rows):
-    return pd.DataFrame(rows, columns=["run", "convention", "flop_per_token"])
+    table = pd.DataFrame(rows, columns=["run", "convention", "flop_per_token"])
+    return table.assign(conversion=np.where(table["convention"] == "logged", 1.0, NAN))
 
 
 def take(cleaned, costs, metrics=("loss",), select="final", window=0.03):

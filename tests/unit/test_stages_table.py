@@ -53,6 +53,9 @@ FLOPS = pd.DataFrame(
         "compute_pflop_s_days": [1.234567, 9.0],
     }
 )
+STATED = pd.DataFrame(
+    {"run": "base_1", "quantity": ["parameters", "training_tokens"], "ratio": [1.0, 0.8765]}
+)
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def test_latex_is_booktabs_with_as_many_cells_as_columns(written):
     for name, made_of in (
         ("fits", {"fit": FIT}),
         ("multipliers", {"multiplier": MULTIPLIER}),
-        ("runs", {"runs": RUNS, "flops": FLOPS}),
+        ("runs", {"runs": RUNS, "flops": FLOPS, "consistency": STATED}),
     ):
         _, tex = written(name, **made_of)
         assert r"\usepackage{booktabs}" in tex
@@ -121,14 +124,16 @@ def test_without_an_extrapolated_number_the_caption_has_no_star(written):
 
 
 def test_runs_stand_with_their_compute_under_the_headline_convention(written):
-    numbers, tex = written("runs", runs=RUNS, flops=FLOPS)
+    numbers, tex = written("runs", runs=RUNS, flops=FLOPS, consistency=STATED)
     assert len(numbers) == 1
     assert numbers["compute_pflop_s_days"][0] == 1.234567
-    assert r"base\_1 & 20,845 & 0 & 1.5 & 1.235" in tex
+    assert r"20,845 & 0 & 1.5 & 1.235 & 0.876 & 1.000 \\" in tex
 
 
 def test_a_run_whose_log_has_no_tokens_has_an_empty_cell(written):
-    _, tex = written("runs", runs=RUNS.assign(last_tokens=float("nan")), flops=FLOPS)
+    _, tex = written(
+        "runs", runs=RUNS.assign(last_tokens=float("nan")), flops=FLOPS, consistency=STATED
+    )
     assert "nan" not in tex.lower()
 
 

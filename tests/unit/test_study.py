@@ -106,7 +106,10 @@ def test_studies_may_be_named_in_one_text(load):
 
 
 def test_compute_goes_without_saying_where_every_run_has_an_architecture(load):
-    Path("data/s/a.json").write_text("{}")
+    Path("data/s/a.json").write_text(
+        '{"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 1,'
+        ' "intermediate_size": 128, "vocab_size": 100}'
+    )
     sheet = "run,arm,model,log,architecture,sequence_length\n" + "".join(
         f"{row},a.json,4096\n"
         for row in (line.rsplit(",", 1)[0] for line in SHEET.splitlines()[1:])

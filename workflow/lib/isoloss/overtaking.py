@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from isoloss.counting import Counter, Run
 
 SHORTEST, LONGEST = 1024, 2**20  # tokens
-PER_DOUBLING = 4
+PER_DOUBLING = 8
 SIZES = 12  # of a candidate, at most; of more, so many are taken from the cheapest to the dearest
 # Lengths are whole multiples of this: mixers that work in chunks have steps between them.
 CHUNK = 128
@@ -27,10 +27,10 @@ COLUMNS = [
 
 
 def lengths() -> list[int]:
-    """Sequence lengths from 1K to 1M, evenly spaced in their logarithm."""
+    """Sequence lengths from 1K to 1M, about evenly spaced in their logarithm."""
     steps = PER_DOUBLING * round(np.log2(LONGEST / SHORTEST))
     exact = np.geomspace(SHORTEST, LONGEST, steps + 1)
-    return [int(CHUNK * round(length / CHUNK)) for length in exact]
+    return sorted({int(CHUNK * round(length / CHUNK)) for length in exact})
 
 
 def overtaking(
