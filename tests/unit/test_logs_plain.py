@@ -339,3 +339,61 @@ def test_compute_and_step_base_are_mapped(tmp_path: Path) -> None:
     log = log_of(tmp_path, lines, compute="c", step="n", step_base=0)
     assert list(log.table["compute_pflop_s_days"]) == [0.5, 0.75]
     assert list(log.table["step"]) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "stamp", ["2025-10-10 08:53:20.5", "2025-10-10T08:53:20.5", "1760086400.5"]
+)
+@pytest.mark.parametrize("kind", ["csv", "csv;", "jsonl"])
+def test_dates_become_seconds(tmp_path: Path, kind: str, stamp: str) -> None:
+    text = stamp if stamp.startswith("1") or kind != "jsonl" else f'"{stamp}"'
+    if kind == "jsonl":
+        lines = [f'{{"step": {s}, "loss": 2.5, "time": {text}}}' for s in range(1, 99)]
+    else:
+        between = kind[3:] or ","
+        lines = ["step,loss,time".replace(",", between)]
+        lines += [f"{s},2.5,{text}".replace(",", between) for s in range(1, 99)]
+    log = log_of(tmp_path, lines)
+    assert len(log.table) == 98
+    np.testing.assert_array_equal(log.table["wall_time_s"], 1760086400.5)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_column_of_text_that_only_might_be_of_use_is_left_out(tmp_path: Path, kind: str) -> None:
+    if kind == "jsonl":
+        lines = [f'{{"step": {s}, "loss": 2.5, "time": "{s} min"}}' for s in range(1, 99)]
+    else:
+        lines = ["step,loss,time", *(f"{s},2.5,{s} min" for s in range(1, 99))]
+    log = log_of(tmp_path, lines, max_bad_fraction=0)
+    assert len(log.table) == 98
+    assert log.table["wall_time_s"].isna().all()
+    assert any("column 'time' holds text" in note for note in log.notes)
+
+
+def test_integers_above_what_a_double_holds_are_rounded(tmp_path: Path) -> None:
+    log = log_of(tmp_path, [f'{{"step": 1, "loss": 1, "tokens": {2**53 + 1}}}'])
+    assert log.table["tokens"][0] == 2**53
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_histories_of_weights_and_biases(tmp_path: Path, kind: str) -> None:
+    frame = pd.DataFrame(
+        {
+            "_step": range(10_000),
+            "_timestamp": 1.76e9 + np.arange(10_000),
+            "train/loss": 5 / np.arange(1, 10_001),
+            "train/global_step": np.arange(1, 10_001),
+        }
+    )
+    path = tmp_path / "history"
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    elif kind == "jsonl":
+        frame.to_json(path, orient="records", lines=True, double_precision=15)
+    else:
+        frame.to_parquet(path)
+    log = read(path)
+    assert log.format == kind
+    np.testing.assert_allclose(log.table["value"] * log.table["step"], 5, rtol=1e-9)
+    assert log.table["wall_time_s"].iloc[0] == 1.76e9
+    assert any("exactly 10,000 points" in note for note in log.notes)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from isoloss.logs import LogError, detect, read
 
@@ -198,3 +199,13 @@ def test_a_huge_number_of_columns_is_listed_in_part(tmp_path: Path) -> None:
     path.write_text(",".join(f"c{i}" for i in range(5000)) + "\n" + ",".join("1" * 5000) + "\n")
     with pytest.raises(LogError, match="and 4950 more"):
         read(path)
+
+
+def test_a_parquet_file_of_billions_of_equal_rows_is_an_error(tmp_path: Path) -> None:
+    zeros = pa.array(np.zeros(2**20))
+    schema = pa.schema([("step", pa.float64()), ("loss", pa.float64())])
+    with pyarrow.parquet.ParquetWriter(tmp_path / "log", schema) as writer:
+        for _ in range(40):
+            writer.write_table(pa.table([zeros, zeros], schema=schema))
+    with pytest.raises(LogError, match=r"its columns take 1,006,632,960 bytes"):
+        read(tmp_path / "log")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from isoloss.logs import lines
-from isoloss.logs.numbers import number
+from isoloss.logs.numbers import Kinds, number
 from isoloss.logs.plain import PLAIN
 from isoloss.logs.records import Bad, Block, Format, LogError, Source
 from isoloss.logs.stack import stacked
@@ -54,8 +54,8 @@ def _decimal(delimiter: str, rows: Sequence[Sequence[str]]) -> str:
     return "," if delimiter != "," and any(not _THOUSANDS.fullmatch(c) for c in commas) else "."
 
 
-def _dialect(head: bytes) -> tuple[_Dialect, list[str]] | None:
-    """Delimiter, decimal sign and header of a text, or None if it is no table."""
+def _dialect(head: bytes) -> tuple[_Dialect, list[str], list[list[str]]] | None:
+    """Delimiter and decimal sign of a text, its header and some rows, or None if it is no table."""
     text = [line.rstrip("\r") for line in head.decode(errors="replace").split("\n")[:200]]
     text = [line for line in text if line.strip()]
     if not text:
@@ -69,7 +69,7 @@ def _dialect(head: bytes) -> tuple[_Dialect, list[str]] | None:
         whole = [row for row in rows[1:] if len(row) == len(header)]
         numeric = [row for row in whole if any(_is_number(c) for c in row)]
         if _is_header(header) and numeric and 2 * len(numeric) >= len(rows) - 1:
-            return _Dialect(delimiter, _decimal(delimiter, whole)), header
+            return _Dialect(delimiter, _decimal(delimiter, whole)), header, whole
     return None
 
 
@@ -91,8 +91,10 @@ def _check_end(cell: str, lengths: list[int]) -> None:
 
 
 class _Reader:
-    def __init__(self, dialect: _Dialect, header: list[str], keep: frozenset[str] | None) -> None:
-        self.dialect, self.keep = dialect, keep
+    def __init__(
+        self, dialect: _Dialect, header: list[str], keep: frozenset[str] | None, kinds: Kinds
+    ) -> None:
+        self.dialect, self.keep, self.kinds = dialect, keep, kinds
         self.header = header
         self.seen = dict.fromkeys(header)
         self.quarantine: list[Bad] = []
@@ -118,7 +120,10 @@ class _Reader:
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(
                     include_columns=wanted,
-                    column_types=dict.fromkeys(wanted, pa.float64()),
+                    column_types={
+                        name: lines.TIME if name in self.kinds.times else pa.float64()
+                        for name in wanted
+                    },
                     null_values=[""],
                     quoted_strings_can_be_null=True,
                     decimal_point=self.dialect.decimal,
@@ -128,6 +133,9 @@ class _Reader:
             return None
         if block.torn or len(table) != block.data.count(b"\n"):
             return None
+        for index, name in enumerate(table.column_names):
+            if name in self.kinds.times:
+                table = table.set_column(index, name, lines.seconds(table[name]))
         return table.add_column(0, "offset", lines.offsets(block.first, len(table)))
 
     def slow(self, block: lines.Lines) -> pa.Table:
@@ -181,18 +189,18 @@ class _Reader:
         for name, cell in zip(self.header, cells, strict=True):
             if (self.keep is None or name in self.keep) and cell.strip():
                 try:
-                    row[name] = self._number(cell)
+                    row[name] = self._number(name, cell)
                 except ValueError:
                     if self.keep is not None:
                         raise ValueError(f"{name} is no number: {cell!r:.60}") from None
         return row
 
-    def _number(self, cell: str) -> float:
+    def _number(self, name: str, cell: str) -> float:
         if self.dialect.decimal == ",":
-            if "." in cell:
+            if "." in cell and name not in self.kinds.times:
                 raise ValueError(cell)
             cell = cell.replace(",", ".", 1)
-        return number(cell)
+        return self.kinds.read(name, cell)
 
 
 def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
@@ -201,14 +209,19 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     file.seek(start)
     if found is None:
         raise LogError("line 1 is no header of a delimited table; add one that names the columns")
-    reader = _Reader(*found, keep)
+    dialect, header, rows = found
+    plain = str.maketrans(",", ".") if dialect.decimal == "," else {}
+    sample = {n: [row[i].translate(plain) for row in rows] for i, n in enumerate(header)}
+    kinds = Kinds.of(sample)
+    notes = kinds.notes(keep) if keep is not None else []
+    reader = _Reader(dialect, header, keep and keep - kinds.texts, kinds)
     table = stacked(lines.tables(file, reader.fast, reader.slow, lambda: reader.header))
     if reader.repeated:
         reader.notes.append(f"the header is repeated or changed {reader.repeated} times")
     return Source(
         (Block(table),),
         tuple(reader.quarantine),
-        tuple(reader.notes),
+        (*notes, *reader.notes),
         tuple(reader.seen),
     )
 

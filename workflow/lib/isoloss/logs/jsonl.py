@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from isoloss.logs import lines
-from isoloss.logs.numbers import number
+from isoloss.logs.numbers import Kinds, number
 from isoloss.logs.plain import PLAIN
 from isoloss.logs.records import Bad, Block, Format, Source
 from isoloss.logs.stack import stacked
@@ -120,8 +120,10 @@ def _parsed(data: bytes, **options: Any) -> pa.Table | None:
 
 
 class _Reader:
-    def __init__(self, keep: frozenset[str] | None, long: tuple[str, str] | None) -> None:
-        self.keep, self.long = keep, long
+    def __init__(
+        self, keep: frozenset[str] | None, long: tuple[str, str] | None, kinds: Kinds
+    ) -> None:
+        self.keep, self.long, self.kinds = keep, long, kinds
         self.schema = None if keep is None else _schema(keep)
         if self.schema is not None and long is not None:
             for name, kind in zip(long, (pa.string(), pa.float64()), strict=True):
@@ -137,6 +139,13 @@ class _Reader:
         """The block by Arrow if its lines are one whole object each, else None."""
         if self.keep is None or not _whole(block):
             return None
+        try:
+            return self._fast(block)
+        except UnicodeDecodeError:
+            # Arrow looks into names when they are asked for, not before.
+            return None
+
+    def _fast(self, block: lines.Lines) -> pa.Table | None:
         table = self._arrow(block.data)
         if table is None or (any(c.null_count for c in table.columns) and _NULL in block.data):
             # A null is a number that is missing; for Arrow it is the same as no key.
@@ -226,7 +235,8 @@ class _Reader:
             if self.keep is not None and name not in self.keep:
                 continue
             try:
-                as_number = cell(value)
+                text = isinstance(value, str)
+                as_number = self.kinds.read(name, value) if text else cell(value)
             except ValueError:
                 if self.keep is None:
                     continue
@@ -274,13 +284,20 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     start = file.tell()
     sample = records(file.read(1 << 20))
     file.seek(start)
-    reader = _Reader(keep, _long(sample))
+    texts: dict[str, list[str]] = {}
+    for record in sample:
+        for name, value in flat(record):
+            if isinstance(value, (str, int, float)):
+                texts.setdefault(name, []).append(str(value))
+    kinds = Kinds.of(texts)
+    notes = kinds.notes(keep) if keep is not None else []
+    reader = _Reader(keep and keep - kinds.texts, _long(sample), kinds)
     reader.seen.update(dict.fromkeys(name for record in sample for name, _ in flat(record)))
     table = stacked(lines.tables(file, reader.fast, reader.slow))
     return Source(
         (Block(table),),
         tuple(reader.quarantine),
-        tuple(reader.notes),
+        (*notes, *reader.notes),
         tuple(reader.seen),
     )
 

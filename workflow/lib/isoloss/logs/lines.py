@@ -1,7 +1,6 @@
 """Blocks of whole lines out of a text log, with exact line numbers."""
 
 import codecs
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from isoloss.logs.records import LogError
 
@@ -19,7 +19,7 @@ from isoloss.logs.records import LogError
 _BLOCK = 1 << 20
 _SMALL = 1 << 16
 _AHEAD = 4
-_THREADS = max(2, os.cpu_count() or 1)
+TIME = pa.timestamp("us")
 # A line longer than this is no log line; reading on would only fill the memory.
 MAX_LINE = 1 << 26
 _MAX_RECORD = 1 << 20
@@ -91,6 +91,11 @@ def table(offsets: Sequence[int], rows: Sequence[Mapping[str, float | None]]) ->
     return pa.table({"offset": pa.array(offsets, pa.int64()), **columns})
 
 
+def seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times of Arrow in seconds since 1970."""
+    return pc.divide(column.cast(TIME).cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
+
+
 def short(line: bytes) -> bytes:
     """The line, unless it is longer than any record."""
     if len(line) > _MAX_RECORD:
@@ -121,7 +126,7 @@ def tables(
         table = future.result()
         yield from _refined(block, table if then == state() else fast(block), fast, slow)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(_AHEAD) as pool:
         for block in blocks(file):
             ahead.append((block, state(), pool.submit(fast, block)))
             if len(ahead) > _AHEAD:

@@ -2,6 +2,9 @@
 
 import math
 import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 # Everything that logs write for "the value is not a number"; a blank cell is not among them.
 _NAN = frozenset({"nan", "null", "none", "n/a", "na", "-nan", "+nan", "nan(ind)", "-nan(ind)"})
@@ -28,3 +31,50 @@ def grouped(text: str) -> float:
     """Like `number`, and commas between groups of three digits are left out: `262,144`."""
     text = text.strip()
     return number(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
+
+
+def seconds(text: str) -> float:
+    """An ISO 8601 date and time in seconds since 1970, UTC if it names no zone; else ValueError."""
+    moment = datetime.fromisoformat(text.strip())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Columns that do not hold numbers: dates and times, which become seconds, and other text."""
+
+    times: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, sample: Mapping[str, Iterable[str]]) -> "Kinds":
+        """From a sample of the texts in each column: those of which none is a number."""
+        times: set[str] = set()
+        texts: set[str] = set()
+        for name, cells in sample.items():
+            words = [cell for cell in cells if cell.strip()]
+            if words and not any(_is(number, word) for word in words):
+                is_time = 2 * sum(_is(seconds, word) for word in words) > len(words)
+                (times if is_time else texts).add(name)
+        return cls(frozenset(times), frozenset(texts))
+
+    def read(self, name: str, text: str) -> float:
+        """The number that a cell of a column stands for, or ValueError."""
+        try:
+            return number(text)
+        except ValueError:
+            if name not in self.times:
+                raise
+        return seconds(text)
+
+    def notes(self, keep: frozenset[str]) -> list[str]:
+        """What to say of wanted columns that hold text."""
+        return [f"column {name!r} holds text and is not used" for name in sorted(self.texts & keep)]
+
+
+def _is(parse: Callable[[str], float], text: str) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
