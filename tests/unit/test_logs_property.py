@@ -52,7 +52,6 @@ def test_any_bytes_give_a_log_or_our_error(tmp_path: Path, data: bytes, format: 
     attempt(tmp_path / "log", data, format)
 
 
-# ruff: noqa: E501
 WORDS = b"""step|loss|tokens|,|"|{|}|[|:|;|1|2.5|nan|null|1e999|step,tokens,loss|    a=1|PAR1
 s:1 trl:2|iter 1: loss 2.0, time 1ms|step 1: train loss 1, val loss 2|[step=1/2,epoch=0]
 "log_history": [|2025-01-01 00:00:00|"2025-01-01T00:00:00"|

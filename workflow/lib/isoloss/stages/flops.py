@@ -79,7 +79,7 @@ def table(
             conversion = nan
             if convention == "logged":
                 conversion = 1.0
-            elif isnan(tokens):
+            elif isnan(tokens) and not isnan(compute):
                 conversion = counted.flop_per_token / _declared(run, count, convention, declared)
             rows.append(
                 {

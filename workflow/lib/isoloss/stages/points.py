@@ -82,9 +82,11 @@ def _readable(quality: pd.DataFrame) -> None:
     """Whether every run that is not left out could be read."""
     wrong = quality[(quality["error"] != "") & ~quality["reason"].str.startswith("excluded: ")]
     if not wrong.empty:
+        first = wrong.iloc[0]
+        more = f" {len(wrong) - 1} more cannot be read either." if len(wrong) > 1 else ""
         raise ValueError(
-            "\n".join(f"run {row.run}: {row.error}" for row in wrong.itertuples())
-            + "\nMend the log, or leave the run out in the study: `exclude: {run: why}`."
+            f"run {first['run']}: {first['error']}.{more} Mend the log, or leave the run out in "
+            f"the study: `exclude: {{{first['run']}: why}}`."
         )
 
 
