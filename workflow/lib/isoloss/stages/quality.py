@@ -151,13 +151,13 @@ def _found(
         )
     words = {
         "backward_tokens": "values at which the tokens fall",
-        "constant": "values repeat the one before them",
-        "quarantined": "records cannot be read",
+        "constant": "values that repeat the one before them",
+        "quarantined": "records that cannot be read",
         "spike": "values in spikes",
     }
-    yield from ((name, f"{row[name]} {words[name]}") for name in COUNTED if row[name])
+    yield from ((name, f"{words[name]}: {row[name]:,}") for name in COUNTED if row[name])
     if row["non_finite"] > 0 and not row["divergence"]:
-        yield "non_finite", f"{row['non_finite']} values are not finite"
+        yield "non_finite", f"values that are not finite: {row['non_finite']:,}"
     if row["lossy"]:
         yield "lossy", row["lossy"]
 

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from isoloss.curve_rules import constant, diverged, out_of_order
+
+NAN, INF = float("nan"), float("inf")
+USUAL = {"window": 51, "mads": 10.0, "rise": 0.05}
+
+
+def curve(n=1000, noise=0.01, seed=0):
+    steps = np.arange(1, n + 1)
+    return 2 + 3 * steps**-0.3 + np.random.default_rng(seed).normal(0, noise, n)
+
+
+# --- divergence
+
+
+def test_a_run_that_went_well_has_not_diverged():
+    assert diverged(curve(), **USUAL) is None
+    assert diverged(np.array([3.0]), **USUAL) is None
+    assert diverged(np.array([]), **USUAL) is None
+
+
+@pytest.mark.parametrize("bad", [NAN, INF])
+def test_a_run_that_ends_in_nan_diverged_where_the_nans_begin(bad):
+    y = curve()
+    y[700:] = bad
+    assert diverged(y, **USUAL) == 700
+    assert diverged(y, 51, 0.0, 0.05) == 700
+
+
+def test_a_run_of_nothing_but_nan_diverged_from_the_start():
+    assert diverged(np.full(5, NAN), **USUAL) == 0
+
+
+def test_nans_from_which_a_run_recovers_are_no_divergence():
+    y = curve()
+    y[300:400] = NAN
+    assert diverged(y, **USUAL) is None
+
+
+def test_the_rise_before_the_nans_belongs_to_the_divergence():
+    y = curve()
+    y[800:] += np.linspace(0, 0.2, 200)
+    y[900:] = NAN
+    assert 800 <= diverged(y, **USUAL) < 900
+
+
+def test_a_loss_that_rises_and_stays_up_has_diverged_where_it_left_its_best():
+    y = curve()
+    y[600:] += np.linspace(0, 2, 400)
+    onset = diverged(y, **USUAL)
+    assert 600 <= onset < 620
+
+
+def test_a_rise_from_which_a_run_comes_back_is_no_divergence():
+    y = curve()
+    y[600:700] += 2
+    assert diverged(y, **USUAL) is None
+
+
+def test_one_high_value_at_the_end_is_no_divergence():
+    y = curve()
+    y[-1] += 2
+    assert diverged(y, **USUAL) is None
+
+
+@pytest.mark.parametrize("rise", [0.03, 0.06])
+def test_how_far_a_loss_must_rise_is_a_share_of_its_best(rise):
+    y = curve(noise=1e-4)
+    y[900:] = y[800:900].min() * (1 + 0.045)
+    assert (diverged(y, 51, 10.0, rise) is None) == (rise > 0.045)
+
+
+def test_a_rise_within_the_noise_is_no_divergence():
+    y = curve(noise=0.2)
+    y[900:] += 0.3
+    assert diverged(y, **USUAL) is None
+
+
+def test_without_the_rule_a_rise_is_let_be():
+    y = curve()
+    y[600:] += 2
+    assert diverged(y, 51, 0.0, 0.05) is None
+
+
+# --- constant
+
+
+def test_a_stretch_of_equal_values_is_flagged_but_for_its_first():
+    y = curve()
+    y[500:530] = y[500]
+    assert list(np.flatnonzero(constant(y, 20))) == list(range(501, 530))
+    assert not constant(y, 31).any()
+
+
+def test_a_curve_that_never_moves_is_constant():
+    assert constant(np.full(20, 2.0), 20).sum() == 19
+    assert not constant(np.full(19, 2.0), 20).any()
+    assert not constant(np.array([]), 20).any()
+
+
+def test_a_smooth_curve_of_few_digits_is_not_constant():
+    y = np.round(2 + 3 * np.arange(1, 20001.0) ** -0.1, 3)  # late stretches hold hundreds
+    assert np.diff(np.flatnonzero(np.diff(y))).max() > 20
+    assert not constant(y, 20).any()
+
+
+# --- tokens
+
+
+def test_tokens_that_only_rise_are_in_order():
+    assert not out_of_order(np.array([1.0, 2, 2, 3])).any()
+
+
+def test_one_wrong_counter_is_out_of_order_and_not_all_that_follow():
+    assert list(out_of_order(np.array([1.0, 2, 99, 3, 4]))) == [0, 0, 1, 0, 0]
+    assert list(out_of_order(np.array([1.0, 2, 0, 3, 4]))) == [0, 0, 1, 0, 0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 8), max_size=9))
+def test_the_fewest_values_go_and_the_others_rise(values):
+    y = np.array(values, dtype=float)
+    flags = out_of_order(y)
+    assert (np.diff(y[~flags]) >= 0).all()
+    best = max(
+        sum(mask >> i & 1 for i in range(len(y)))
+        for mask in range(1 << len(y))
+        if (np.diff(y[[bool(mask >> i & 1) for i in range(len(y))]]) >= 0).all()
+    )
+    assert len(y) - flags.sum() == best

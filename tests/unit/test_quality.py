@@ -1,0 +1,291 @@
+"""From damaged logs to findings, verdicts, and points that are not used."""
+
+import csv
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from isoloss import cleaning
+from isoloss.advice import ADVICE, FLAGS, findings, state, worst_first
+from isoloss.check import main, report
+from isoloss.figures.quality import LOOKS, NEEDED, pages, thinned
+from isoloss.page import page
+from isoloss.run_rules import copies, duplicates
+from isoloss.stages.ingest import NOTHING, ingest
+from isoloss.stages.points import points
+from isoloss.stages.quality import CURVES, FINDINGS, quality
+from isoloss.validation import read_yaml
+
+RULES = {
+    **{"exclude": {}, "divergence": "exclude", "duplicate": "exclude", "truncated": "report"},
+    **{"truncated_fraction": 0.02, "copied": "report", "copied_rows": 20},
+}
+PLANNED = 1200 * 100.0
+NAN = float("nan")
+
+
+def curve(seed, n=1200):
+    steps = np.arange(1, n + 1)
+    return 2 + 3 * steps**-0.3 + np.random.default_rng(seed).normal(0, 0.01, n)
+
+
+def sheet(*names, **changes):
+    rows = []
+    for i, name in enumerate(names):
+        row = {"run": name, "arm": "ab"[i % 2], "model": f"{i // 2}M", "training_tokens": PLANNED}
+        rows.append(row | changes.get(name, {}))
+    return rows
+
+
+@pytest.fixture
+def checked(tmp_path):
+    """A function from curves (run -> losses, or the text of a log) to everything that follows."""
+
+    def checked(curves, runs=None, clean=None, **rules):
+        for name, values in curves.items():
+            text = values
+            if not isinstance(values, str):
+                lines = [f"{i},{i * 100},{v:.6f}" for i, v in enumerate(values, start=1)]
+                text = "\n".join(["step,tokens,loss", *lines, ""])
+            (tmp_path / f"{name}.csv").write_text(text)
+        runs = runs or sheet(*curves)
+        logs = [{"run": run["run"], "log": f"{run['run']}.csv"} for run in runs]
+        got = ingest(logs, {"loss": None}, tmp_path, {})
+        cleaned = cleaning.clean(got.table, **(clean or {}))
+        logged = cleaning.summary(cleaned, got.runs)
+        table = quality(cleaned[list(CURVES)], logged, runs, ["loss"], **RULES | rules)
+        return cleaned, table.set_index("run", drop=False)
+
+    return checked
+
+
+def test_clean_runs_are_ok_and_used(checked):
+    _, table = checked({"a": curve(1), "b": curve(2)})
+    assert list(table["verdict"]) == ["ok", "ok"]
+    assert table["used"].all()
+    assert (table["findings"] == "").all()
+    assert table.loc["a", "final_loss"] == pytest.approx(curve(1)[-1], abs=1e-6)
+
+
+def test_a_run_that_diverged_is_left_out_with_the_step_and_its_values_are_flagged(checked):
+    y = curve(1)
+    y[700:] = NAN
+    cleaned, table = checked({"a": y, "b": curve(2)})
+    row = table.loc["a"]
+    assert (row["verdict"], row["used"], row["divergence_step"]) == ("unusable", False, 701)
+    assert row["reason"] == "diverged at step 701"
+    mine = cleaned[(cleaned["run"] == "a") & (cleaned["step"] > 700)]
+    assert set(mine["reasons"]) == {"non_finite;divergence"}
+    assert table.loc["b", "used"]
+    _, table = checked({"a": y, "b": curve(2)}, divergence="report")
+    assert (table.loc["a", "verdict"], table.loc["a", "used"]) == ("look", True)
+
+
+def test_a_run_that_was_cut_is_reported_and_left_out_only_if_the_study_asks(checked):
+    logs = {"a": curve(1)[:1164], "b": curve(2)[:1190]}
+    _, table = checked(logs)
+    assert list(table["verdict"]) == ["look", "ok"]
+    assert table["used"].all()
+    assert "1.164e+05 of 1.2e+05 planned tokens (3.0% fewer)" in table.loc["a", "details"]
+    _, table = checked(logs, truncated="exclude")
+    assert list(table["used"]) == [False, True]
+    _, table = checked(logs, truncated_fraction=0.05)
+    assert list(table["verdict"]) == ["ok", "ok"]
+
+
+def test_of_two_runs_with_one_log_in_one_cell_of_the_study_the_first_stands(checked):
+    same = {"arm": "a", "model": "1M"}
+    runs = sheet("x", "y", "z", x=same, y=same)
+    _, table = checked({"x": curve(1), "y": curve(1), "z": curve(3)}, runs)
+    assert list(table["used"]) == [True, False, True]
+    assert table.loc["y", "reason"] == "the same values as run x"
+    assert table.loc["y", "copied"] == 0
+
+
+def test_of_two_arms_with_one_log_neither_can_be_trusted(checked):
+    _, table = checked({"x": curve(1), "y": curve(1)})
+    assert list(table["duplicate_of"]) == ["y", "x"]
+    assert not table["used"].any()
+    _, table = checked({"x": curve(1), "y": curve(1)}, exclude={"y": "wrong log"})
+    assert list(table["used"]) == [True, False]
+    assert list(table["reason"]) == ["", "excluded: wrong log"]
+
+
+def test_logs_of_a_single_value_may_be_equal_by_chance():
+    one = {"step": [10.0], "tokens": [100.0], "metric": ["loss"], "value": [2.1]}
+    table = pd.concat([pd.DataFrame(one).assign(run=run) for run in "ab"])
+    assert duplicates(table) == {}
+
+
+def test_a_copied_stretch_is_reported_in_both_runs_with_its_steps(checked):
+    a, b = curve(1), curve(2)
+    b[400:450] = a[300:350]
+    _, table = checked({"a": a, "b": b, "c": curve(3)})
+    assert list(table["copied"]) == [50, 50, 0]
+    assert "step 301 to step 350 are those of run b" in table.loc["a", "details"]
+    assert "step 401 to step 450 are those of run a" in table.loc["b", "details"]
+    assert list(table["verdict"]) == ["look", "look", "ok"]
+    _, table = checked({"a": a, "b": b}, copied_rows=51)
+    assert list(table["copied"]) == [0, 0]
+
+
+def test_runs_that_stand_still_at_one_value_have_copied_nothing():
+    still = pd.DataFrame({"metric": "loss", "value": 2.0, "run": ["a"] * 100 + ["b"] * 100})
+    assert copies(still, 20).empty
+
+
+def test_a_log_that_cannot_be_read_is_the_verdict_of_its_run_alone(checked):
+    _, table = checked({"a": "step,tokens,loss\n1,x\n2,y\n", "b": curve(2)})
+    row = table.loc["a"]
+    assert (row["verdict"], row["used"], row["rows"], row["findings"]) == (
+        *("unusable", False, 0),
+        "unreadable",
+    )
+    assert table.loc["b", "verdict"] == "ok"
+
+
+def test_findings_come_worst_first_and_each_has_words_and_advice(checked):
+    y = curve(1)
+    y[500] += 3
+    y[800:900] = y[800]
+    y[950:] = NAN
+    _, table = checked({"a": y, "b": curve(2)}, clean={"constant_rows": 50})
+    names = table.loc["a", "findings"].split(";")
+    assert names == ["divergence", "constant", "spike"]
+    assert sorted(names, key=FINDINGS.index) == names
+    found = findings(table.loc["a"].to_dict())
+    assert [name for name, _, _ in found] == names
+    assert found[2][1] == "values in spikes: 1"
+    assert set(ADVICE) == set(FINDINGS)
+
+
+def test_every_row_is_kept_flagged_or_quarantined(checked):
+    lines = [f"{i},{i * 100},{v:.6f}" for i, v in enumerate(curve(1), start=1)]
+    lines.insert(500, "garbage,")
+    text = "\n".join(["step,tokens,loss", *lines, ""])
+    _, table = checked({"a": text, "b": curve(2)}, clean={"warm_up_steps": 10})
+    row = table.loc["a"]
+    assert (row["rows"], row["kept"], row["flagged"], row["quarantined"]) == (1201, 1191, 9, 1)
+    assert row["warm_up"] == 9
+
+
+def test_values_lost_on_the_way_are_an_error(checked):
+    cleaned, table = checked({"a": curve(1), "b": curve(2)})
+    short = table.assign(kept=table["kept"] - 1)
+    with pytest.raises(AssertionError, match="lost"):
+        quality(cleaned[list(CURVES)], short, sheet("a", "b"), ["loss"], **RULES)
+
+
+# --- points
+
+
+def flop_table(names):
+    rows = [(name, "x", 1e9, NAN) for name in names]
+    return pd.DataFrame(rows, columns=["run", "convention", "flop_per_token", "conversion"])
+
+
+def pointed(cleaned, table):
+    names = list(table["run"])
+    return points(
+        cleaned, sheet(*names), flop_table(names), table, ["loss"], select="final", window=0.03
+    ).set_index("run")
+
+
+def test_a_run_left_out_stays_among_the_points_with_the_reason(checked):
+    y = curve(1)
+    y[700:] = NAN
+    logs = {"a": y, "b": curve(2), "c": curve(3), "d": np.full(30, NAN)}
+    made = pointed(*checked(logs, exclude={"b": "wrong\n tokeniser"}))
+    assert list(made["used"]) == [False, False, True, False]
+    assert made.loc["a", "reason"] == "diverged at step 701"
+    assert made.loc["b", "reason"] == "excluded: wrong tokeniser"
+    assert np.isfinite(made.loc["b", "loss"])
+    assert np.isnan(made.loc["d", "loss"])
+    assert made.loc["d", "reason"].startswith("no value is kept")
+
+
+def test_a_log_that_cannot_be_read_stops_the_fits_unless_it_is_left_out(checked):
+    logs = {"a": "step,tokens,loss\n1,x\n", "b": curve(2)}
+    with pytest.raises(ValueError, match=r"run a: .*(\n.*)*exclude: \{run: why\}"):
+        pointed(*checked(logs))
+    made = pointed(*checked(logs, exclude={"a": "lost"}))
+    assert list(made["reason"]) == ["excluded: lost", ""]
+
+
+# --- the table in a terminal, the page, the pictures
+
+
+def rows_of(table):
+    """The table as it is read from its file."""
+    return list(csv.DictReader(io.StringIO(table.to_csv(index=False))))
+
+
+@pytest.fixture
+def damaged(checked):
+    y, z = curve(1), curve(2)
+    y[700:] = NAN
+    z[300] += 4
+    logs = {"nan": y, "spike": z, "left": curve(3), "good": curve(4)}
+    return checked(logs, exclude={"left": "a <b> of no use"})
+
+
+def test_the_report_has_a_line_a_run_the_worst_first_and_what_to_do(damaged):
+    rows = rows_of(damaged[1])
+    assert [row["run"] for row in worst_first(rows)] == ["nan", "spike", "good", "left"]
+    assert [state(row) for row in rows] == ["unusable", "look", "excluded", "ok"]
+    lines = report(rows)
+    assert lines[0].startswith("4 runs: 1 unusable, 1 look, 1 ok, 1 excluded; 4,800 rows = 4,299")
+    starts = [line.split()[:2] for line in lines[3:] if not line.startswith(" ")]
+    assert starts == [["unusable", "nan"], ["look", "spike"], ["ok", "good"], ["excluded", "left"]]
+    text = "\n".join(lines)
+    assert "divergence: diverged at step 701\n        to do: train it again" in text
+    assert "excluded: a <b> of no use" in text
+    assert "flagged: non_finite 500, divergence 500" in text
+
+
+def test_the_report_ends_with_where_the_page_is(damaged, tmp_path, capsys):
+    path = tmp_path / "quality.csv"
+    damaged[1].to_csv(path, index=False)
+    assert main([str(path), "page.html"]) == 0
+    assert capsys.readouterr().out.endswith("The page with every curve: page.html\n")
+    assert main([]) == 2
+
+
+def test_the_page_tells_all_runs_and_escapes_what_people_wrote(damaged):
+    text = page("Old & new", rows_of(damaged[1]), b"<svg/>")
+    assert "Old &amp; new" in text
+    assert "a &lt;b&gt; of no use" in text
+    assert "<b> of no use" not in text
+    assert text.index(">nan<") < text.index(">spike<") < text.index(">good<") < text.index(">left<")
+    assert "data:image/svg+xml;base64,PHN2Zy8+" in text
+    assert "http" not in text
+
+
+def test_the_curves_are_drawn_worst_first_on_as_many_pages_as_it_takes(damaged, root):
+    cleaned, table = damaged
+    plotting = read_yaml(root / "config/plotting.yaml")
+    cleaned = cleaned[list(NEEDED)].assign(run=cleaned["run"].astype(str))
+    one = pages(cleaned, table, plotting, size=0)
+    assert len(one) == 1
+    titles = [axes.get_title(loc="left") for axes in one[0].axes]
+    assert titles == ["nan: unusable", "spike: look", "good", "left: excluded"]
+    assert len(pages(cleaned, table, plotting, size=3)) == 2
+    marks = {line.get_color() for line in one[0].axes[1].lines}
+    assert LOOKS["spike"][0] in marks
+    assert set(LOOKS) == set(FLAGS) == set(cleaning.RULES)
+
+
+def test_what_is_drawn_of_a_long_curve_has_its_ends_and_extremes():
+    x = np.arange(1, 100_001.0)
+    y = np.random.default_rng(0).normal(0, 1, 100_000)
+    shown_x, shown_y = thinned(x, y, 200)
+    assert len(shown_x) < 1000
+    assert (shown_x[0], shown_x[-1]) == (1, 100_000)
+    assert (shown_y.min(), shown_y.max()) == (y.min(), y.max())
+
+
+def test_the_schemas_name_every_rule(stage_schema):
+    for name in ("runs", "quality"):
+        assert set(cleaning.RULES) <= set(stage_schema(name)["properties"])
+    assert set(NOTHING) <= set(stage_schema("ingest_runs")["properties"])
