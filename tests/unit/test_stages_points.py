@@ -11,6 +11,8 @@ RUNS = [
     {"run": "a", "arm": "new", "model": "1M"},
 ]
 
+QUALITY = pd.DataFrame({"run": ["z", "a"], "used": True, "reason": "", "error": ""})
+
 
 def curve(run, metric="loss", n=1000, rows=None, seed=0):
     tokens = np.linspace(1, 1000, n) * 1e6
@@ -34,7 +36,9 @@ def flops(*rows):
 
 
 def take(cleaned, costs, metrics=("loss",), select="final", window=0.03):
-    return points(cleaned, RUNS, costs, list(metrics), select=select, window=window)
+    costs = costs.assign(conversion=np.where(costs["convention"] == "logged", 1.0, NAN))
+    runs = [run for run in RUNS if run["run"] in set(costs["run"])]
+    return points(cleaned, runs, costs, QUALITY, list(metrics), select=select, window=window)
 
 
 TWO = flops(("a", "x", 1e12), ("a", "y", 2e12), ("z", "x", 1e12), ("z", "y", 3e12))

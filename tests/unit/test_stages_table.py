@@ -43,6 +43,8 @@ RUNS = pd.DataFrame(
         "values": [20845],
         "flagged": [0],
         "last_tokens": [1.5e9],
+        "used": [True],
+        "reason": [""],
     }
 )
 FLOPS = pd.DataFrame(
@@ -74,7 +76,7 @@ def test_latex_is_booktabs_with_as_many_cells_as_columns(written):
     for name, made_of in (
         ("fits", {"fit": FIT}),
         ("multipliers", {"multiplier": MULTIPLIER}),
-        ("runs", {"runs": RUNS, "flops": FLOPS, "consistency": STATED}),
+        ("runs", {"quality": RUNS, "flops": FLOPS, "consistency": STATED}),
     ):
         _, tex = written(name, **made_of)
         assert r"\usepackage{booktabs}" in tex
@@ -124,17 +126,25 @@ def test_without_an_extrapolated_number_the_caption_has_no_star(written):
 
 
 def test_runs_stand_with_their_compute_under_the_headline_convention(written):
-    numbers, tex = written("runs", runs=RUNS, flops=FLOPS, consistency=STATED)
+    numbers, tex = written("runs", quality=RUNS, flops=FLOPS, consistency=STATED)
     assert len(numbers) == 1
     assert numbers["compute_pflop_s_days"][0] == 1.234567
     assert r"20,845 & 0 & 1.5 & 1.235 & 0.876 & 1.000 \\" in tex
 
 
 def test_a_run_whose_log_has_no_tokens_has_an_empty_cell(written):
-    _, tex = written(
-        "runs", runs=RUNS.assign(last_tokens=float("nan")), flops=FLOPS, consistency=STATED
-    )
+    made_of = {"quality": RUNS.assign(last_tokens=float("nan")), "flops": FLOPS}
+    _, tex = written("runs", **made_of, consistency=STATED)
     assert "nan" not in tex.lower()
+
+
+def test_a_run_that_is_left_out_is_marked_and_the_caption_says_why(written):
+    out = pd.concat([RUNS, RUNS.assign(run="base_2")], ignore_index=True)
+    out = out.assign(used=[False, True], reason=["excluded: 5% of the data lost", ""])
+    numbers, tex = written("runs", quality=out, flops=FLOPS, consistency=STATED)
+    assert numbers["reason"][0] == "excluded: 5% of the data lost"
+    assert r"base\_1$^{\dagger}$ & 20,845" in tex
+    assert r"Left out of the fits. base\_1: excluded: 5\% of the data lost." in tex
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ def ingest(
             continue
         table = got.table
         tables.append(table)
-        quarantines.append(got.quarantine.assign(run=run["run"]))
+        got.quarantine.insert(0, "run", run["run"])
+        quarantines.append(got.quarantine)
         lossy = _lossy(table)
         row |= {
             "format": got.format,
