@@ -85,7 +85,9 @@ def save(figure: Figure, paths: Sequence[str | Path]) -> None:
 
     A very tall figure gets fewer dots an inch, as many as a picture can have.
     """
-    dpi = min(float(mpl.rcParams["savefig.dpi"]), LARGEST / max(figure.get_size_inches()))
+    asked = mpl.rcParams["savefig.dpi"]
+    asked = figure.dpi if asked == "figure" else asked
+    dpi = min(asked, LARGEST / max(figure.get_size_inches()))
     for path in map(Path, paths):
         kind = path.suffix[1:]
         undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
