@@ -102,6 +102,14 @@ def test_logged_compute_without_a_declaration_stays_as_it_is_logged(folder):
         account(folder, [run("a")], ends(compute=2.5, names="a"), ["logged", "6n_total"])
 
 
+def test_a_run_of_which_nothing_could_be_read_has_a_cost_per_token_and_no_compute(folder):
+    made = account(folder, RUNS, ends(), ["matmul_causal", "logged"])
+    assert made.flops["compute_pflop_s_days"].isna().all()
+    counted = made.flops["convention"] == "matmul_causal"
+    assert (made.flops.loc[counted, "flop_per_token"] > 0).all()
+    assert made.consistency.empty
+
+
 def test_the_breakdown_adds_up_to_the_cost(folder):
     made = account(folder, RUNS, ends(1e9), ALL)
     key = ["run", "convention"]
