@@ -134,11 +134,12 @@ def test_claims_and_the_table_of_runs_carry_the_ratios(folder):
     assert list(made["ratio"]) == [0.8, 1]
     assert list(made["verdict"]) == ["differs", "reproduced"]
     logs = pd.DataFrame({"run": ["a"], "values": 9, "flagged": 0, "last_tokens": 1.6e9})
+    logs = logs.assign(used=True, reason="")
     words = {"conventions": ["6n_total"]}
-    table = runs_table({"runs": logs, "flops": flops, "consistency": stated}, words)
+    table = runs_table({"quality": logs, "flops": flops, "consistency": stated}, words)
     assert table.numbers["training_tokens_ratio"].tolist() == [0.8]
     assert table.text.iloc[0].tolist()[-2:] == ["0.800", "1.000"]
-    bare = runs_table({"runs": logs, "flops": flops, "consistency": stated.head(0)}, words)
+    bare = runs_table({"quality": logs, "flops": flops, "consistency": stated.head(0)}, words)
     assert list(bare.text) == ["Run", "Values", "Flagged", "Tokens (B)", "PFLOP/s-days"]
 
 
