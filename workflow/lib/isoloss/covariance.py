@@ -48,8 +48,8 @@ def covariance(
 
     Without labels s^2 (J'J)^-1 with s^2 = RSS / (n - p). With a cluster number a point, the
     jackknife by cluster: leaving out g moves the estimate by -(J'J)^-1 J_g' (I - H_gg)^-1 r_g
-    (exact where the law is linear), and the covariance is (G - 1) / G times the sum of the
-    outer products (CV3 of Cameron and Miller 2015, doi:10.3368/jhr.50.2.317).
+    (exact where the law is linear), and the covariance is the sum of the outer products (HC3 of
+    MacKinnon and White 1985, doi:10.1016/0304-4076(85)90158-7, by cluster).
     """
     full = np.full((near.free.size, near.free.size), np.nan)
     if not stated.estimator.least_squares or not near.condition < ILL_CONDITIONED:
@@ -66,7 +66,7 @@ def covariance(
             rest = np.eye(len(own)) - np.einsum("ip,pq,jq->ij", own, inverse, own)
             left = np.linalg.pinv(rest, hermitian=True)
             moved = np.einsum("pq,iq,ij,j->p", inverse, own, left, residual[labels == g])
-            inner += np.outer(moved, moved) * (clusters - 1) / clusters
+            inner += np.outer(moved, moved)
     full[np.ix_(near.free, near.free)] = inner
     return full
 
