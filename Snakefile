@@ -28,7 +28,7 @@ rule all:
             "results/table/{study}/{table}.{form}", "tables", form=["csv", "tex"]
         ),
         of_every_study("results/claims/{study}.csv"),
-        of_every_study("results/page/{study}.html"),
+        of_every_study("results/page/{study}.html", logged=True),
         "results/headline.txt",
     message:
         "every figure, table and claim"

@@ -7,11 +7,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from isoloss import style
-from isoloss.figures import canvas, curves, multiplier, positions, scaling
+from isoloss.figures import (
+    canvas,
+    curves,
+    holdout,
+    isoflop,
+    multiplier,
+    positions,
+    residuals,
+    scaling,
+    surface,
+)
+from isoloss.stages.final_points import final_points
 from isoloss.stages.fit import fits
 from isoloss.stages.multiplier import multipliers
 from isoloss.units import PFLOP_S_DAY
 from isoloss.validation import read_yaml
+from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
 
 CONVENTIONS = ["6n_with_head", "matmul_causal"]
@@ -54,7 +66,12 @@ def tables(arms=("base", "new"), metrics=("loss",)):
     cleaned = pd.DataFrame(cleaned, columns=["run", "metric", "tokens", "value"]).assign(
         kept=True, compute_pflop_s_days=np.nan
     )
-    fit = fits(points, law="power", method="least_squares_log")
+    settings = {"law": "power", "method": "least_squares_log", "also": [{"law": "power_floor"}]}
+    settings |= {"weight_by": "none", "resampling": "wild", "draws": 100}
+    found = fits(points, settings, "model")
+    names = ("fit", "draws", "residuals", "holdout")
+    made = {name: found.table(name, []) for name in names}
+    fit = made["fit"]
     ratio = multipliers(
         fit,
         points,
@@ -72,9 +89,8 @@ def tables(arms=("base", "new"), metrics=("loss",)):
         "metrics": {metric: metric.upper() for metric in metrics},
         "conventions": CONVENTIONS,
     }
-    return {
+    return made | {
         "points": points,
-        "fit": fit,
         "multiplier": ratio,
         "flops": flops,
         "cleaned": cleaned,
@@ -86,10 +102,14 @@ def drawn(plotting, arms=("base", "new"), metrics=("loss",)):
     t, words = tables(arms, metrics)
     with mpl.rc_context(style.paper(plotting)):
         return {
-            "scaling": scaling.draw(t["points"], t["fit"], t["multiplier"], words, plotting),
+            "scaling": scaling.draw(
+                t["points"], t["fit"], t["draws"], t["multiplier"], words, plotting
+            ),
             "curves": curves.draw(t["cleaned"], t["points"], t["flops"], t["fit"], words, plotting),
             "multiplier": multiplier.draw(t["multiplier"], words, plotting),
             "positions": positions.draw(t["multiplier"], words, plotting),
+            "residuals": residuals.draw(t["residuals"], words, plotting),
+            "holdout": holdout.draw(t["holdout"], words, plotting),
         }
 
 
@@ -99,7 +119,7 @@ def figures(plotting):
     return drawn(plotting)
 
 
-FIGURES = ("scaling", "curves", "multiplier", "positions")
+FIGURES = ("scaling", "curves", "multiplier", "positions", "residuals", "holdout")
 
 
 @pytest.fixture(scope="module")
@@ -289,7 +309,7 @@ def test_a_multiplier_outside_the_data_is_marked_in_the_figure(plotting):
     t, words = tables()
     far = t["multiplier"].assign(extrapolated=True)
     with mpl.rc_context(style.paper(plotting)):
-        figure = scaling.draw(t["points"], t["fit"], far, words, plotting)
+        figure = scaling.draw(t["points"], t["fit"], t["draws"], far, words, plotting)
     assert any("extrapolated" in text.get_text() for text in figure.axes[0].texts)
 
 
@@ -297,7 +317,7 @@ def test_a_multiplier_that_does_not_exist_draws_no_arrow(plotting):
     t, words = tables()
     none = t["multiplier"].assign(multiplier=np.nan)
     with mpl.rc_context(style.paper(plotting)):
-        figure = scaling.draw(t["points"], t["fit"], none, words, plotting)
+        figure = scaling.draw(t["points"], t["fit"], t["draws"], none, words, plotting)
     assert not figure.axes[0].texts
 
 
@@ -358,7 +378,9 @@ def test_positions_show_every_metric_with_its_interval(plotting):
     bars = [c for c in axes.containers if hasattr(c, "has_yerr")]
     assert len(bars) == 2
     assert all(bar.has_yerr for bar in bars)
-    reported = t["multiplier"].query("kind == 'reported' and convention == '6n_with_head'")
+    reported = t["multiplier"].query(
+        "kind == 'reported' and convention == '6n_with_head' and headline_law"
+    )
     assert list(bars[0][0].get_ydata()) == pytest.approx(list(reported["multiplier"]))
 
 
@@ -389,3 +411,81 @@ def test_a_log_axis_has_ticks_however_short_its_range(plotting, low, high):
     figure.canvas.draw()
     texts = [text.get_text() for text in axes.get_yticklabels()]
     assert not any("^" in text for text in texts)
+
+
+# --- laws and their checks
+
+
+def test_a_law_stands_on_the_band_of_its_draws(figures):
+    axes = figures["scaling"].axes[0]
+    bands = [c for c in axes.collections if isinstance(c, PolyCollection)]
+    assert len(bands) == 2
+    laws = [line for line in axes.lines if line.get_linestyle() == "--"]
+    for band, line in zip(bands, laws, strict=True):
+        x, y = line.get_data()
+        path = band.get_paths()[0]
+        assert all(path.contains_point(point, radius=1e-3) for point in zip(x, y, strict=True))
+        assert band.get_alpha() < 0.2
+
+
+def test_residuals_show_every_point_with_and_without_itself(figures):
+    t, _ = tables()
+    lines = figures["residuals"].axes[0].lines[1:]
+    shown = np.concatenate([line.get_ydata() for line in lines])
+    rows = t["residuals"].query("headline_law and convention == '6n_with_head'")
+    expected = 100 * rows[["log_residual", "log_residual_without"]].to_numpy()
+    np.testing.assert_allclose(np.sort(shown), np.sort(expected.ravel()))
+
+
+def test_holdout_shows_every_law_with_its_own_marker(figures):
+    t, _ = tables()
+    rows = t["holdout"].query("convention == '6n_with_head'")
+    lines = [line for line in figures["holdout"].axes[0].lines[1:] if len(line.get_xdata())]
+    assert sum(len(line.get_xdata()) for line in lines) == len(rows)
+    names = [text.get_text() for text in figures["holdout"].legends[0].get_texts()]
+    assert names == ["Old & tried", "New", "power"]
+
+
+@pytest.fixture(scope="module")
+def grid(root):
+    """Points, surface and iso-FLOP tables of tests/data/surface."""
+    rows = pd.read_csv(root / "tests/data/surface/data/surface/points.csv").to_dict("records")
+    points = final_points(rows, {"loss": "loss"}, ["6n_non_embedding"])
+    settings = {"law": "chinchilla", "method": "huber_log", "also": [{"law": "isoflop"}]}
+    settings |= {"weight_by": "none", "resampling": "wild", "draws": 100}
+    found = fits(points, settings, "model")
+    words = {
+        "arms": {"dense": "Dense", "sparse": "Sparse"},
+        "metrics": {"loss": "Loss"},
+        "conventions": ["6n_non_embedding"],
+    }
+    return points, found.table("surface", []), found.table("isoflop", []), words
+
+
+def test_a_surface_has_a_panel_an_arm_with_its_points_and_its_optimal_line(grid, plotting):
+    points, table, _, words = grid
+    with mpl.rc_context(style.paper(plotting)):
+        figure = surface.draw(points, table, words, plotting)
+    dense, sparse, bar = figure.axes
+    assert [axes.get_title() for axes in (dense, sparse)] == ["Dense", "Sparse"]
+    assert bar.get_ylabel() == "Loss (nats)"
+    shown = next(c for c in dense.collections if isinstance(c, PathCollection))
+    mine = points[points["arm"] == "dense"]
+    np.testing.assert_allclose(shown.get_offsets(), mine[["parameters", "tokens"]])
+    n, d = dense.lines[0].get_data()
+    np.testing.assert_allclose(
+        [6 * n[0] * d[0], 6 * n[-1] * d[-1]] / np.float64(PFLOP_S_DAY),
+        [mine["compute_pflop_s_days"].min(), mine["compute_pflop_s_days"].max()],
+    )
+
+
+def test_isoflop_shows_every_budget_its_minimum_and_the_growth_of_the_best_size(grid, plotting):
+    points, _, table, words = grid
+    with mpl.rc_context(style.paper(plotting)):
+        figure = isoflop.draw(points, table, words, plotting)
+    dense, _, growth = figure.axes
+    stars = [line for line in dense.lines if line.get_marker() == "*"]
+    best = table[table["arm"] == "dense"]
+    np.testing.assert_allclose([s.get_xdata()[0] for s in stars], best["optimal_parameters"])
+    assert dense.texts[0].get_text() == "0.012 PFLOP/s-days"
+    assert growth.get_legend().get_texts()[0].get_text() == r"Dense: $N \propto C^{0.513}$"

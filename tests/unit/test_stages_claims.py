@@ -16,6 +16,8 @@ FITS = pd.DataFrame(
             "coefficient_se": 0.002,
             "exponent_se": 0.0004,
             "n_points": 5,
+            "degrees_of_freedom": 3,
+            "headline_law": True,
         }
     ]
 )
@@ -30,6 +32,7 @@ MULTIPLIERS = pd.DataFrame(
             "multiplier": value,
             "ci_low": value - 0.02,
             "ci_high": value + 0.02,
+            "headline_law": True,
         }
         for kind, value in (("grid", 9.0), ("reported", 1.155))
     ]

@@ -27,8 +27,14 @@ def points(arms=None, noise=0.0, metrics=("loss",), conventions=("x",), sizes=SI
     )
 
 
-def fitted(table):
-    return fits(table, law="power", method="least_squares_log")
+FIT = {"law": "power", "method": "least_squares_log", "weight_by": "none"} | {
+    "resampling": "wild",
+    "draws": 100,
+}
+
+
+def fitted(table, **changes):
+    return fits(table, FIT | changes, "model").table("fit", [])
 
 
 def compared(table, **changes):

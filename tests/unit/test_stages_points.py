@@ -32,7 +32,8 @@ def curve(run, metric="loss", n=1000, rows=None, seed=0):
 
 def flops(*rows):
     table = pd.DataFrame(rows, columns=["run", "convention", "flop_per_token"])
-    return table.assign(conversion=np.where(table["convention"] == "logged", 1.0, NAN))
+    conversion = np.where(table["convention"] == "logged", 1.0, NAN)
+    return table.assign(parameters_counted=table["flop_per_token"] / 6, conversion=conversion)
 
 
 def take(cleaned, costs, metrics=("loss",), select="final", window=0.03):
@@ -141,3 +142,61 @@ def test_a_run_of_which_nothing_is_kept_has_a_row_that_says_so():
     assert table.loc[("a", "x"), "used"]
     assert not table.loc[("z", "x"), "used"]
     assert table.loc[("z", "x"), "reason"]
+
+
+# --- points along a run
+
+
+def along(runs, **changes):
+    cleaned = pd.concat([curve(run["run"]) for run in runs])
+    costs = flops(*((run["run"], "x", 1e12) for run in runs))
+    settings = {"select": "curve", "window": 0.03, "per_run": 4, "start": 0.125}
+    return points(cleaned, runs, costs, ["loss"], **settings | changes)
+
+
+def scheduled(schedule, **more):
+    return {"run": "z", "arm": "base", "model": "1M", "schedule": schedule} | more
+
+
+def test_points_along_a_run_are_evenly_spaced_in_log_compute_up_to_its_end():
+    table = along([scheduled("constant")])
+    share = table["compute_pflop_s_days"] * PFLOP_S_DAY / 1e21
+    np.testing.assert_allclose(share, [0.125, 0.25, 0.5, 1])
+    assert table["loss"].is_monotonic_decreasing
+    np.testing.assert_allclose(table["tokens"] / 1e9, [0.125, 0.25, 0.5, 1])
+    assert table["used"].all()
+
+
+def test_a_point_along_a_run_is_that_of_the_run_cut_there():
+    table = along([scheduled("constant")], window=0.0301)  # no row on the window's edge
+    whole = curve("z")
+    cut = whole[whole["tokens"] <= 0.5e9]
+    expected = final(cut["tokens"], cut["value"], 0.0301, end=0.5e9)
+    assert table["loss"].iloc[2] == pytest.approx(expected.loss)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "wsd", "cooldown_end", None])
+def test_points_where_the_learning_rate_was_still_to_fall_are_marked_and_left_out(schedule):
+    table = along([scheduled(schedule)])
+    assert list(table["used"]) == [False, False, False, True]
+    assert list(table["reason"].str.startswith("mid_schedule")) == [True, True, True, False]
+
+
+def test_using_them_is_a_choice_and_they_stay_marked():
+    table = along([scheduled("cosine")], mid_schedule="use")
+    assert table["used"].all()
+    assert table["reason"].str.startswith("mid_schedule").sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("run", "used"),
+    [
+        (scheduled("cosine", training_tokens=2e9), False),
+        (scheduled("cosine", training_tokens=1e9), True),
+        (scheduled("constant", training_tokens=2e9), True),
+        (scheduled(None, training_tokens=2e9), True),
+    ],
+)
+def test_the_end_of_a_run_that_was_cut_is_in_the_middle_of_its_schedule(run, used):
+    table = along([run], select="final")
+    assert list(table["used"]) == [used]

@@ -19,6 +19,9 @@ FIT = pd.DataFrame(
         "exponent": [0.0535, 0.0525],
         "exponent_se": [0.00123, float("nan")],
         "n_points": [5, 5],
+        "floor": float("nan"),
+        "floor_se": float("nan"),
+        "headline_law": True,
     }
 )
 MULTIPLIER = pd.DataFrame(
@@ -35,6 +38,7 @@ MULTIPLIER = pd.DataFrame(
         "confidence": 0.95,
         "extrapolated": [False, True, False],
         "pairing": "paired",
+        "headline_law": True,
     }
 )
 RUNS = pd.DataFrame(

@@ -22,6 +22,8 @@ b1,base,1M,logs/b1.csv,1000000
 b2,base,2M,logs/b2.csv,2000000
 n1,new,1M,logs/n1.csv,1000000
 n2,new,2M,logs/n2.csv,2000000
+b3,base,4M,logs/b3.csv,4000000
+n3,new,4M,logs/n3.csv,4000000
 """
 PUBLISHED = """\
 source: A paper
@@ -40,7 +42,7 @@ def load(tmp_path, monkeypatch, root):
     monkeypatch.chdir(tmp_path)
     Path("config/studies").mkdir(parents=True)
     Path("data/s/logs").mkdir(parents=True)
-    for run in ("b1", "b2", "n1", "n2"):
+    for run in ("b1", "b2", "b3", "n1", "n2", "n3"):
         Path(f"data/s/logs/{run}.csv").write_text("step,tokens,loss\n1,10,4.5\n2,20,4.25\n")
     config = read_yaml(root / "config/config.yaml") | {"studies": ["s"]}
 
@@ -69,8 +71,8 @@ def mistake(call, *args, **changes):
 
 def test_a_study_is_completed_with_the_defaults_key_by_key(load):
     s = load(STUDY + "points: {window: 0.1}\ntables: [fits]\n")["s"]
-    assert s.settings["points"] == {"select": "final", "window": 0.1}
-    assert s.settings["fit"] == {"law": "power", "method": "least_squares_log"}
+    assert (s.settings["points"]["select"], s.settings["points"]["window"]) == ("final", 0.1)
+    assert (s.settings["fit"]["law"], s.settings["fit"]["method"]) == ("power", "least_squares_log")
     assert s.settings["figures"] == ["scaling", "multiplier"]
     assert s.settings["tables"] == ["fits"]
 
@@ -78,7 +80,7 @@ def test_a_study_is_completed_with_the_defaults_key_by_key(load):
 def test_a_study_in_eight_lines_has_its_runs_and_folder(load):
     s = load(tables=["fits"])["s"]
     assert s.folder == Path("data/s")
-    assert [run["run"] for run in s.runs] == ["b1", "b2", "n1", "n2"]
+    assert [run["run"] for run in s.runs] == ["b1", "b2", "n1", "n2", "b3", "n3"]
     assert s.conventions == ("6n_non_embedding",)
     assert s.files(s.runs[0]) == [Path("data/s/logs/b1.csv")]
 
@@ -88,7 +90,10 @@ def test_the_baseline_comes_first_then_the_candidates_in_the_studys_order(load):
         "  new: {label: New}\n",
         "  new: {label: New}\n  also: {label: Too}\n  base: {label: Old, role: baseline}\n",
     )
-    s = load(text, SHEET.replace("n2,new", "n2,also"), tables=["fits"])["s"]
+    for run in ("a1", "a2", "a3"):
+        Path(f"data/s/logs/{run}.csv").write_text("step,tokens,loss\n1,10,4.5\n")
+    third = "".join(f"a{i},also,{i}M,logs/a{i}.csv,{i}000000\n" for i in (1, 2, 3))
+    s = load(text, SHEET + third, tables=["fits"])["s"]
     assert list(s.arms) == ["base", "new", "also"]
     assert s.baseline == "base"
 
@@ -318,7 +323,7 @@ def test_a_mistake_in_a_study_is_named_with_file_key_value_and_mend(load, old, n
         ),
         ("n2,new,2M", "b2,new,2M", ["line 5", "run `b2`", "line 3 already"]),
         ("logs/n2.csv", "logs/n1.csv", ["line 5", "log `logs/n1.csv`", "line 4 already"]),
-        ("logs/n2.csv", "logs/n3.csv", ["line 5", "`logs/n3.csv` does not exist", "Did you mean"]),
+        ("logs/n2.csv", "logs/n4.csv", ["line 5", "`logs/n4.csv` does not exist", "Did you mean"]),
         ("logs/n2.csv,2000000", "logs/n2.csv,nan", ["line 5", "n2", "parameters"]),
         (
             "logs/n2.csv,2000000",
@@ -381,7 +386,7 @@ def test_published_numbers_that_fit_the_study_pass(load):
             "candidate: base",
             ["multipliers, entry 1", "candidate `base`", "new"],
         ),
-        ("run: b1", "run: b9", ["compute, entry 1", "run `b9`", "b1, b2, n1, n2"]),
+        ("run: b1", "run: b9", ["compute, entry 1", "run `b9`", "b1, b2, b3, n1, n2, n3"]),
         ("loss: 2.1", "loss: 2.2", ["multipliers, entry 1", "loss 2.2", "at_loss", "2.1"]),
         ('"2.5"', "2.5", ["fits.0.coefficient", "2.5 is not of type 'string'"]),
         ('"2.5"', '"nan"', ["fits.0.coefficient", "'nan'"]),

@@ -19,7 +19,7 @@ SCHEMAS = HOME / "workflow/schemas"
 
 # What each figure is drawn from, and each table made of: results of these stages.
 FIGURES = {
-    "scaling": ["points", "fit", "multiplier"],
+    "scaling": ["points", "fit", "draws", "multiplier"],
     "curves": ["clean", "points", "flops", "fit"],
     "panels": ["clean", "points", "flops", "fit"],
     "multiplier": ["multiplier"],
@@ -27,6 +27,10 @@ FIGURES = {
     "breakdown": ["breakdown"],
     "overtake": ["overtaking"],
     "quality": ["clean", "quality"],
+    "residuals": ["residuals"],
+    "holdout": ["holdout"],
+    "surface": ["points", "surface"],
+    "isoflop": ["points", "isoflop"],
 }
 TABLES = {
     "fits": ["fit"],
@@ -34,7 +38,11 @@ TABLES = {
     "runs": ["quality", "flops", "consistency"],
 }
 # Tables that a stage makes besides its own.
-BESIDE = {"breakdown": "flops", "overtaking": "flops", "consistency": "flops"}
+BESIDE = {
+    "breakdown": "flops",
+    "overtaking": "flops",
+    "consistency": "flops",
+} | dict.fromkeys(["draws", "residuals", "holdout", "surface", "isoflop"], "fit")
 
 try:
     STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)
@@ -119,6 +127,26 @@ def shard_logs(wildcards):
     return [str(path) for run in runs for path in chosen.files(run)]
 
 
+def final_points(wildcards):
+    """What the points come from: cleaned logs with their FLOPs, or a table of final points."""
+    chosen = STUDIES[wildcards.study]
+    if chosen.table:
+        return {"table": chosen.table}
+    return {
+        "logs": shards("results/clean/{study}/{shard}.parquet")(wildcards),
+        "flops": f"results/flops/{wildcards.study}.csv",
+        "quality": f"results/quality/{wildcards.study}.csv",
+    }
+
+
+def point_runs(wildcards):
+    """What the points need to know of the runs: of a table of points, all of it."""
+    if STUDIES[wildcards.study].table:
+        return list(STUDIES[wildcards.study].runs)
+    columns = ["run", "arm", "model", "schedule", "training_tokens"]
+    return of_study(*columns)(wildcards)
+
+
 def metric_columns(wildcards):
     """The log column of each metric; None where the study leaves it to the log's format."""
     metrics = STUDIES[wildcards.study].settings["metrics"]
@@ -142,6 +170,12 @@ def conventions(wildcards):
     return list(STUDIES[wildcards.study].conventions)
 
 
+def group_by(wildcards):
+    """What is resampled together: runs of one model where arms are paired by it, else a run."""
+    paired = STUDIES[wildcards.study].settings["multiplier"]["pair_by"] == "model"
+    return "model" if paired else "run"
+
+
 def headline(wildcards):
     """The FLOP convention of the headline numbers."""
     return STUDIES[wildcards.study].conventions[0]
@@ -155,6 +189,12 @@ def confidence(wildcards):
 def baseline(wildcards):
     """The arm that the others are compared with."""
     return STUDIES[wildcards.study].baseline
+
+
+def counted_flops(wildcards):
+    """The FLOP tables, where the study starts from logs."""
+    names = [] if STUDIES[wildcards.study].table else ["flops", "consistency"]
+    return {name: result(name, wildcards.study) for name in names}
 
 
 def published(wildcards):
@@ -181,19 +221,20 @@ def words(wildcards):
     }
 
 
+def result(name, of):
+    """The file of a study's table by name."""
+    if name not in BESIDE:
+        return f"results/{name}/{of}.csv"
+    form = "parquet" if name == "draws" else "csv"
+    return f"results/{BESIDE[name]}/{of}.{name}.{form}"
+
+
 def made_of(stages):
     """A function from wildcards to the stage tables that a figure or a table is made of."""
 
     def of(wildcards):
         names = stages[wildcards.get("figure") or wildcards.get("table")]
-        files = {
-            name: (
-                f"results/{BESIDE[name]}/{wildcards.study}.{name}.csv"
-                if name in BESIDE
-                else f"results/{name}/{wildcards.study}.csv"
-            )
-            for name in names
-        }
+        files = {name: result(name, wildcards.study) for name in names}
         if "clean" in files:
             files["clean"] = shards("results/clean/{study}/{shard}.parquet")(wildcards)
         return files
@@ -201,10 +242,15 @@ def made_of(stages):
     return of
 
 
-def of_every_study(pattern, section=None, **more):
-    """The files of a pattern for every study, and for what the study lists in the section."""
+def of_every_study(pattern, section=None, logged=False, **more):
+    """The files of a pattern for every study, and for what the study lists in the section.
+
+    logged: of studies that start from logs alone.
+    """
     files = []
     for name, chosen in STUDIES.items():
+        if logged and chosen.table:
+            continue
         listed = (
             {section.removesuffix("s"): chosen.settings[section]} if section else {}
         )

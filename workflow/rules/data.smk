@@ -109,12 +109,10 @@ rule flops:
         "../scripts/flops.py"
 
 
-# The loss at the end of every run, with its standard error.
+# The loss at the end of every run, with its standard error: from its log, or from a table.
 rule points:
     input:
-        logs=shards("results/clean/{study}/{shard}.parquet"),
-        flops="results/flops/{study}.csv",
-        quality="results/quality/{study}.csv",
+        unpack(final_points),
     output:
         "results/points/{study}.csv",
     log:
@@ -122,8 +120,10 @@ rule points:
     conda:
         "../../environment.yml"
     params:
-        runs=of_study("run", "arm", "model"),
+        runs=point_runs,
+        exclude=setting("exclude"),
         metrics=metric_columns,
+        conventions=conventions,
         points=setting("points"),
         schemas=schemas("clean", "flops", "quality", "points"),
         code=code("points"),

@@ -1,19 +1,28 @@
 # From points to scaling laws and compute multipliers.
 
 
-# A law for every arm, metric and convention.
+# The laws of every arm, metric and convention, resamples of the headline, and checks: residuals
+# with the law fitted without each point, and predictions of the largest sizes from the others.
 rule fit:
     input:
         points="results/points/{study}.csv",
     output:
-        "results/fit/{study}.csv",
+        fit="results/fit/{study}.csv",
+        draws="results/fit/{study}.draws.parquet",
+        residuals="results/fit/{study}.residuals.csv",
+        holdout="results/fit/{study}.holdout.csv",
+        surface="results/fit/{study}.surface.csv",
+        isoflop="results/fit/{study}.isoflop.csv",
     log:
         "logs/fit/{study}.log",
     conda:
         "../../environment.yml"
     params:
         fit=setting("fit"),
-        schemas=schemas("points", "fit"),
+        group_by=group_by,
+        schemas=schemas(
+            "points", "fit", "draws", "residuals", "holdout", "surface", "isoflop"
+        ),
         code=code("fit"),
     message:
         "{wildcards.study}: fitting the laws"
@@ -26,6 +35,7 @@ rule multiplier:
     input:
         points="results/points/{study}.csv",
         fit="results/fit/{study}.csv",
+        draws="results/fit/{study}.draws.parquet",
     output:
         "results/multiplier/{study}.csv",
     log:
@@ -36,7 +46,7 @@ rule multiplier:
         baseline=baseline,
         conventions=conventions,
         multiplier=setting("multiplier"),
-        schemas=schemas("points", "fit", "multiplier"),
+        schemas=schemas("points", "fit", "draws", "multiplier"),
         code=code("multiplier"),
     message:
         "{wildcards.study}: comparing compute at equal loss"

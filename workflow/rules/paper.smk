@@ -30,6 +30,11 @@ rule figure:
             "overtaking",
             "points",
             "fit",
+            "draws",
+            "residuals",
+            "holdout",
+            "surface",
+            "isoflop",
             "multiplier",
         ),
         code=figure_code,
@@ -94,10 +99,9 @@ rule table:
 # Every published number against ours.
 rule claims:
     input:
+        unpack(counted_flops),
         fit="results/fit/{study}.csv",
         multiplier="results/multiplier/{study}.csv",
-        flops="results/flops/{study}.csv",
-        consistency="results/flops/{study}.consistency.csv",
         published=published,
     output:
         report(

@@ -13,8 +13,10 @@ with job(snakemake.log[0]):
         read_yaml(Path(files.published)) if files.get("published") else {},
         tables.read(files.fit, params.schemas["fit"]),
         tables.read(files.multiplier, params.schemas["multiplier"]),
-        tables.read(files.flops, params.schemas["flops"]),
-        tables.read(files.consistency, params.schemas["consistency"]),
+        *(
+            tables.read(files[name], params.schemas[name]) if files.get(name) else None
+            for name in ("flops", "consistency")
+        ),
         headline=params.headline,
         confidence=params.confidence,
     )

@@ -1,4 +1,4 @@
-"""Fit a law for every arm, metric and convention."""
+"""Fit the laws for every arm, metric and convention, resample them and check them."""
 
 from isoloss import tables
 from isoloss.job import job
@@ -7,4 +7,7 @@ from isoloss.stages.fit import fits
 params = snakemake.params
 with job(snakemake.log[0]):
     points = tables.read(snakemake.input.points, params.schemas["points"])
-    tables.write(fits(points, **params.fit), snakemake.output[0], params.schemas["fit"])
+    found = fits(points, params.fit, params.group_by)
+    for name, path in snakemake.output.items():
+        schema = params.schemas[name]
+        tables.write(found.table(name, list(schema["properties"])), path, schema)

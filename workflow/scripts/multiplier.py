@@ -6,11 +6,8 @@ from isoloss.stages.multiplier import multipliers
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):
-    fits = tables.read(files.fit, params.schemas["fit"])
-    points = tables.read(files.points, params.schemas["points"])
     table = multipliers(
-        fits,
-        points,
+        *(tables.read(files[name], params.schemas[name]) for name in ("fit", "points", "draws")),
         baseline=params.baseline,
         headline=params.conventions[0],
         **params.multiplier,

@@ -19,18 +19,7 @@ def read_run_sheet(path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such run sheet; `runs:` is a CSV, one row a run.")
-    numbered = _rows(path, schema)
-    for line, row in numbered:
-        check(row, schema, f"{path}, line {line}, run {row.get('run', '?')}")
-        if row["arm"] not in arms:
-            raise InputError(
-                f"{path}, line {line}: arm `{row['arm']}` is not an arm of the study."
-                f"{did_you_mean(row['arm'], arms)}"
-            )
-    for arm in arms:
-        used = {row["arm"] for _, row in numbered}
-        if arm not in used:
-            raise InputError(f"{path}: arm `{arm}` has no runs.{did_you_mean(arm, used)}")
+    numbered = read_rows(path, schema, arms)
     for line, row in numbered:
         for name in ("log", "architecture"):
             for part in parts(row.get(name, "")):
@@ -56,8 +45,39 @@ def log_files(folder: Path, row: Mapping[str, Any]) -> list[Path]:
     return files
 
 
+def read_rows(
+    path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any]
+) -> list[tuple[int, Row]]:
+    """The checked rows of a CSV with a row a run, with their line numbers.
+
+    Blank lines are passed over. Each row fits the schema and has an arm of the study, each arm has
+    a row. Raises InputError for the first mistake.
+    """
+    numbered = _rows(path, schema)
+    for line, row in numbered:
+        check(row, schema, f"{path}, line {line}, run {row.get('run', '?')}")
+        if row["arm"] not in arms:
+            raise InputError(
+                f"{path}, line {line}: arm `{row['arm']}` is not an arm of the study."
+                f"{did_you_mean(row['arm'], arms)}"
+            )
+    used = {row["arm"] for _, row in numbered}
+    for arm in arms:
+        if arm not in used:
+            raise InputError(f"{path}: arm `{arm}` has no runs.{did_you_mean(arm, used)}")
+    runs: dict[str, int] = {}
+    for line, row in numbered:
+        if row["run"] in runs:
+            raise InputError(
+                f"{path}, line {line}: run `{row['run']}` stands in line {runs[row['run']]} "
+                "already; each run has one row."
+            )
+        runs[row["run"]] = line
+    return numbered
+
+
 def _rows(path: Path, schema: Mapping[str, Any]) -> list[tuple[int, Row]]:
-    """The rows with their line numbers; blank lines are passed over."""
+    """The rows with their line numbers, numbers as numbers where the schema wants them."""
     columns = schema["properties"]
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -104,16 +124,9 @@ def _value(text: str, column: Mapping[str, Any]) -> str | float:
 
 
 def _unique(path: Path, rows: Sequence[tuple[int, Row]]) -> None:
-    """No run twice, and no log in two runs but a store that holds several."""
-    runs: dict[str, int] = {}
+    """No log in two runs but in a store that holds several."""
     logs: dict[Path, int] = {}
     for line, row in rows:
-        if row["run"] in runs:
-            raise InputError(
-                f"{path}, line {line}: run `{row['run']}` stands in line {runs[row['run']]} "
-                "already; each run has one row."
-            )
-        runs[row["run"]] = line
         for file in {file.resolve(): file for file in log_files(path.parent, row)}.values():
             if file.resolve() in logs and not _store(file):
                 raise InputError(

@@ -4,10 +4,15 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from isoloss import compute
+from isoloss.final_point import final_point
+from isoloss.fit_request import ISOFLOP, SURFACE, Request, requests, require
+from isoloss.points_table import conventions, read_points_table
+from isoloss.problem import FitError
 from isoloss.run_sheet import log_files, read_run_sheet
 from isoloss.validation import InputError, check, did_you_mean, read_yaml
 
@@ -15,6 +20,8 @@ NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
 GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
 LOGGED = ("step", "tokens", "samples", "compute", "wall_time")  # keys of `log` that name a column
 PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
+FROM_LOGS = {"clean", "quality", "flops", "breakdown", "overtaking", "consistency"}
+SHOWS = {"surface": SURFACE, "isoflop": ISOFLOP}  # figures of one law
 SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "figures", "tables")
 
 
@@ -22,8 +29,9 @@ SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "figures",
 class Study:
     """A checked study.
 
-    settings: its file over the defaults, every section complete. runs: rows of its run sheet
-    (absent cells left out). folder: what the paths in the run sheet are relative to.
+    settings: its file over the defaults, every section complete. runs: rows of its run sheet, or
+    of its table of points (absent cells left out). folder: what the paths in the run sheet are
+    relative to.
     """
 
     name: str
@@ -47,6 +55,17 @@ class Study:
         """The FLOP conventions, the headline first."""
         compute = self.settings["compute"]
         return tuple(dict.fromkeys([compute["headline"], *compute.get("also", [])]))
+
+    @property
+    def table(self) -> str | None:
+        """The path of its table of final points, where it does not start from logs."""
+        path: str | None = self.settings["points"].get("table")
+        return path
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The laws to be fitted, the headline first."""
+        return requests(self.settings["fit"])
 
     def files(self, run: Mapping[str, Any]) -> list[Path]:
         """Every log file of a run."""
@@ -72,13 +91,13 @@ def load(
     config: Mapping[str, Any],
     folder: Path,
     schemas: Path,
-    figures: Iterable[str],
-    tables: Iterable[str],
+    figures: Mapping[str, Sequence[str]],
+    tables: Mapping[str, Sequence[str]],
 ) -> dict[str, Study]:
     """Read and check the studies that `config` names; raises InputError for the first mistake.
 
-    folder: where `<study>.yaml` are. schemas: where the JSON schemas are. figures, tables: the
-    names that exist.
+    folder: where `<study>.yaml` are. schemas: where the JSON schemas are. figures, tables: those
+    that exist, with the stages that they are made from.
     """
     rules = {name: read_yaml(schemas / f"{name}.schema.yaml") for name in ("config", "study")}
     rules["config"]["properties"] |= {key: rules["study"]["properties"][key] for key in SECTIONS}
@@ -111,8 +130,8 @@ def _study(
     config: Mapping[str, Any],
     rules: Mapping[str, Any],
     schemas: Path,
-    figures: Iterable[str],
-    tables: Iterable[str],
+    figures: Mapping[str, Sequence[str]],
+    tables: Mapping[str, Sequence[str]],
 ) -> Study:
     own = read_yaml(path)
     check(own, rules, str(path))
@@ -136,14 +155,34 @@ def _study(
                 raise InputError(
                     f"{path}: {section}: there is no `{item}`.{did_you_mean(item, known)}"
                 )
-    sheet = Path(own["runs"])
-    runs = read_run_sheet(sheet, read_yaml(schemas / "runs.schema.yaml"), own["arms"])
-    settings["compute"] = compute.complete(path, own.get("compute", {}), runs)
+    table = settings["points"].get("table")
+    if table is None and "runs" not in own:
+        raise InputError(
+            f"{path}: `runs` is missing. It is: path of the run sheet; or start from a table of "
+            "final points, `points: {table: data/<study>/points.csv}`."
+        )
+    if table is not None and "runs" in own:
+        raise InputError(
+            f"{path}: `runs` and `points: {{table: ...}}`: a study starts from logs or from a "
+            "table of final points; give one of the two."
+        )
+    sheet = Path(own.get("runs", table))
+    if table is None:
+        runs = read_run_sheet(sheet, read_yaml(schemas / "runs.schema.yaml"), own["arms"])
+        settings["compute"] = compute.complete(path, own.get("compute", {}), runs)
+    else:
+        row = read_yaml(schemas / "points_table.schema.yaml")
+        runs = read_points_table(sheet, row, own["arms"], own["metrics"])
+        settings["compute"] = conventions(path, runs, own.get("compute"))
+        for section, known in (("figures", figures), ("tables", tables)):
+            settings[section] = _without_logs(path, section, settings[section], known, own)
     study = Study(name, settings, tuple(runs), sheet.parent)
     _excluded(path, study)
-    for run in study.runs:
-        _logged_names(path, run, study)
-    compute.check(path, sheet, settings, runs, lambda run: _text(study.files(run)))
+    if table is None:
+        for run in study.runs:
+            _logged_names(path, run, study)
+        compute.check(path, sheet, settings, runs, lambda run: _text(study.files(run)))
+    _laws(path, study)
     if "published" in own:
         _published(Path(own["published"]), read_yaml(schemas / "published.schema.yaml"), study)
     return study
@@ -159,6 +198,58 @@ def _excluded(path: Path, study: Study) -> None:
     for arm in study.arms:
         if all(row["run"] in exclude for row in study.runs if row["arm"] == arm):
             raise InputError(f"{path}: exclude: no run of arm `{arm}` is left to compare.")
+
+
+def _without_logs(
+    path: Path,
+    section: str,
+    names: Sequence[str],
+    made_of: Mapping[str, Sequence[str]],
+    own: Mapping[str, Any],
+) -> list[str]:
+    """The figures or tables that do without logs; the study itself may name no others."""
+    from_logs = [name for name in names if FROM_LOGS & set(made_of[name])]
+    if from_logs and section in own:
+        raise InputError(
+            f"{path}: {section}: `{from_logs[0]}` is made from logs, and the study starts from a "
+            "table of final points."
+        )
+    return [name for name in names if name not in from_logs]
+
+
+def _laws(path: Path, study: Study) -> None:
+    """Whether the laws exist and every arm has the runs that they take, as far as can be told.
+
+    Of logs only the number of runs is known before they are read.
+    """
+    try:
+        asked = study.requests
+    except ValueError as error:
+        raise InputError(f"{path}: fit: {error}.") from error
+    for figure, law in SHOWS.items():
+        if figure in study.settings["figures"] and law not in {request.law for request in asked}:
+            raise InputError(
+                f"{path}: figures: `{figure}` shows law {law}; add it to the study's `fit`, as "
+                f"headline or `also: [{{law: {law}}}]`."
+            )
+    kept = [run for run in study.runs if run["run"] not in study.settings["exclude"]]
+    for request, arm in product(asked, study.arms):
+        runs = [run for run in kept if run["arm"] == arm]
+        axes = [list(map(float, range(1, len(runs) + 1)))] * 3
+        if study.table is not None:
+            rows = [final_point(run, study.conventions[0]) for run in runs]
+            axes = [list(column) for column in zip(*rows, strict=True)]
+        elif request.surface and not study.conventions[0].startswith("6n"):
+            raise InputError(
+                f"{path}: fit: law {request.law} needs the N of 6 N D, which convention "
+                f"`{study.conventions[0]}` does not have; make a 6 N convention the headline."
+            )
+        elif request.law == ISOFLOP:
+            continue
+        try:
+            require(request, *axes)
+        except FitError as error:
+            raise InputError(f"{path}: fit: arm {arm}: {error}.") from error
 
 
 def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
@@ -204,6 +295,11 @@ def _published(path: Path, rules: Mapping[str, Any], study: Study) -> None:
         "run": [run["run"] for run in study.runs],
     }
     at_loss = study.settings["multiplier"]["at_loss"]
+    if study.table is not None and "compute" in published:
+        raise InputError(
+            f"{path}: compute: the study takes the compute of its runs from {study.table}; there "
+            "is nothing to check."
+        )
     for number, claim in enumerate(published.get("multipliers", []), start=1):
         if claim["loss"] not in at_loss:
             raise InputError(

@@ -9,9 +9,10 @@ from matplotlib import rc_context
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]), rc_context(paper(params.plotting)):
     figure = scaling.draw(
-        tables.read(files.points, params.schemas["points"]),
-        tables.read(files.fit, params.schemas["fit"]),
-        tables.read(files.multiplier, params.schemas["multiplier"]),
+        *(
+            tables.read(files[name], params.schemas[name])
+            for name in ("points", "fit", "draws", "multiplier")
+        ),
         params.words,
         params.plotting,
     )

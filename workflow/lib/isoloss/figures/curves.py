@@ -31,6 +31,7 @@ def draw(
     headline, arms, metrics = words["conventions"][0], words["arms"], words["metrics"]
     points, flops, fit = (t[t["convention"] == headline] for t in (points, flops, fit))
     colors = style.arm_colors(plotting, arms)
+    fit = fit[fit["headline_law"]]
     used = set(points.loc[points["used"], "run"])
     values = on_compute(cleaned[cleaned["kept"] & cleaned["run"].isin(used)], flops)
     values["color"] = values["run"].map(points.set_index("run")["arm"].groupby("run").first())

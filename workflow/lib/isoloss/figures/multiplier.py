@@ -12,11 +12,12 @@ from isoloss.figures import canvas
 
 
 def draw(multiplier: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotting) -> Figure:
-    """A panel a candidate and metric: a line and a band a convention.
+    """A panel a candidate and metric, of the headline law: a line and a band a convention.
 
     Lines are full where both arms reached the loss (shaded grey) and thin and faint beyond; dots
     with error bars are the reported losses.
     """
+    multiplier = multiplier[multiplier["headline_law"]]
     pairs = list(multiplier.groupby(["candidate", "metric"], sort=False))
     figure, panels = canvas.panels(plotting, len(pairs), share_y=True)
     styles = style.convention_styles(plotting, words["conventions"])

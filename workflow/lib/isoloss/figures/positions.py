@@ -13,7 +13,7 @@ from isoloss.figures import canvas
 
 def draw(multiplier: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotting) -> Figure:
     """A panel a candidate: the first reported multiplier of each metric, a marker a convention."""
-    reported = multiplier[multiplier["kind"] == "reported"]
+    reported = multiplier[(multiplier["kind"] == "reported") & multiplier["headline_law"]]
     first = reported.drop_duplicates(["candidate", "metric", "convention"])
     styles = style.convention_styles(plotting, words["conventions"])
     candidates = list(first["candidate"].unique())

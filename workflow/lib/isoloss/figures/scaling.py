@@ -10,22 +10,25 @@ from matplotlib.figure import Figure
 
 from isoloss import style
 from isoloss.figures import canvas
-from isoloss.laws import LAWS
+from isoloss.fitted import ALONG, band, losses
 
+FIT = ["arm", "metric", "convention", "law", "method"]
 BEYOND = 1.35  # how far a law is drawn past its points, as a factor of compute
 
 
 def draw(
     points: pd.DataFrame,
     fit: pd.DataFrame,
+    draws: pd.DataFrame,
     multiplier: pd.DataFrame,
     words: Mapping[str, Any],
     plotting: style.Plotting,
 ) -> Figure:
-    """A panel a metric, of the headline convention, logarithmic on both axes.
+    """A panel a metric, of the headline law and convention, logarithmic on both axes.
 
-    Laws are dashed between their points and dotted beyond; the arrow at the headline loss goes
-    from the candidate's law to the baseline's and carries the multiplier with its interval.
+    Laws are dashed between their points and dotted beyond, over bands of their draws; the arrow
+    at the headline loss goes from the candidate's law to the baseline's and carries the multiplier
+    with its interval.
     """
     headline = words["conventions"][0]
     colors = style.arm_colors(plotting, words["arms"])
@@ -34,12 +37,16 @@ def draw(
         here = points[
             (points["metric"] == metric) & (points["convention"] == headline) & points["used"]
         ]
-        laws_here = fit[(fit["metric"] == metric) & (fit["convention"] == headline)]
-        _points(axes, here, words, plotting)
+        mine = (fit["metric"] == metric) & (fit["convention"] == headline)
+        laws_here = fit[mine & fit["headline_law"]]
+        _points(axes, here, words, plotting, faint=laws_here["law"].isin(ALONG).any())
         for row in laws_here.to_dict("records"):
             arm = row["arm"]
             name = f"{words['arms'][arm]}: {equation(row)}"
             law_line(axes, row, here[here["arm"] == arm], colors[arm], name)
+            drawn = draws[(draws[FIT] == [row[name] for name in FIT]).all(axis=1)]
+            confidence = multiplier["confidence"].iloc[0]
+            _band(axes, drawn, here[here["arm"] == arm], colors[arm], confidence)
         rows = multiplier[(multiplier["metric"] == metric) & multiplier["headline"]]
         for row in rows.to_dict("records"):
             arrow(axes, row)
@@ -53,8 +60,14 @@ def draw(
 
 
 def _points(
-    axes: Axes, points: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotting
+    axes: Axes,
+    points: pd.DataFrame,
+    words: Mapping[str, Any],
+    plotting: style.Plotting,
+    *,
+    faint: bool,
 ) -> None:
+    """The points with their errors; faint, where most lie above a compute-optimal line."""
     colors = style.arm_colors(plotting, words["arms"])
     markers = style.arm_markers(plotting, words["arms"])
     for arm in words["arms"]:
@@ -63,9 +76,9 @@ def _points(
             mine["compute_pflop_s_days"],
             mine["loss"],
             yerr=np.nan_to_num(1.96 * mine["loss_se"].to_numpy()),
-            fmt=markers[arm],
+            fmt="_" if faint else markers[arm],
             color=colors[arm],
-            markeredgewidth=0,
+            markeredgewidth=0.8 if faint else 0,
             elinewidth=plotting["line"]["thin"],
             zorder=3,
         )
@@ -80,15 +93,24 @@ def law_line(
     beyond: float = BEYOND,
 ) -> None:
     """One law: dashed over the compute of its points, dotted beyond by a factor."""
-    law = LAWS[fit["law"]]
-    parameters = [fit[name] for name in law.parameters]
     compute = points["compute_pflop_s_days"]
     low, high = compute.min(), compute.max()
     inside = np.geomspace(low, high, 100)
-    axes.plot(inside, law.value(inside, *parameters), "--", color=color, label=label, zorder=2)
+    axes.plot(inside, losses(fit, inside), "--", color=color, label=label, zorder=2)
     for ends in ((low / beyond, low), (high, high * beyond)):
         outside = np.geomspace(*ends, 20)
-        axes.plot(outside, law.value(outside, *parameters), ":", color=color, zorder=2)
+        axes.plot(outside, losses(fit, outside), ":", color=color, zorder=2)
+
+
+def _band(
+    axes: Axes, draws: pd.DataFrame, points: pd.DataFrame, color: str, confidence: float
+) -> None:
+    """Where the law lies over its draws, as far as the line is drawn."""
+    ends = points["compute_pflop_s_days"]
+    compute = np.geomspace(ends.min() / BEYOND, ends.max() * BEYOND, 100)
+    axes.fill_between(
+        compute, *band(draws, compute, confidence), color=color, alpha=0.12, linewidth=0, zorder=0
+    )
 
 
 def equation(fit: Mapping[str, Any]) -> str:

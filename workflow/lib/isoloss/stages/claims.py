@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from isoloss.laws import LAWS
-
 COLUMNS = [
     "claim",
     "source",
@@ -28,8 +26,8 @@ def claims(
     published: Mapping[str, Any],
     fits: pd.DataFrame,
     multipliers: pd.DataFrame,
-    flops: pd.DataFrame,
-    consistency: pd.DataFrame,
+    flops: pd.DataFrame | None,
+    consistency: pd.DataFrame | None,
     *,
     headline: str,
     confidence: float,
@@ -37,18 +35,19 @@ def claims(
     """One row a published number (schema published), with our value, its interval and a verdict.
 
     After them, what the run sheet and the logs say against what is counted (`consistency`).
+    flops, consistency: None for a study that starts from a table of points.
 
     reproduced: equal at the printed precision. consistent: inside our interval, given half a unit
     of the last printed digit. differs: neither. The interval of a coefficient or an exponent is
-    Student's t with n - p degrees of freedom (of the coefficient, on its logarithm); that of a
-    compute is the accuracy to which the published one is known.
+    Student's t with the degrees of freedom of the fit (of the coefficient, on its logarithm); that
+    of a compute is the accuracy to which the published one is known.
     """
     rows = [
         *_fits(published, fits, headline, confidence),
         *_multipliers(published, multipliers, headline),
-        *_compute(published, flops, headline),
-        *_stated(consistency),
     ]
+    if flops is not None and consistency is not None:
+        rows += [*_compute(published, flops, headline), *_stated(consistency)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -99,12 +98,11 @@ def _drawn(printed: str, drawn: str | None, quantity: str) -> str:
 def _fits(
     published: Mapping[str, Any], fits: pd.DataFrame, headline: str, confidence: float
 ) -> Iterator[dict[str, Any]]:
-    by_key = fits.set_index(["arm", "metric", "convention"])
+    by_key = fits[fits["headline_law"]].set_index(["arm", "metric", "convention"])
     for claim in published.get("fits", []):
         convention = claim.get("convention", headline)
         fit = by_key.loc[(claim["arm"], claim["metric"], convention)]
-        freedom = fit["n_points"] - len(LAWS[fit["law"]].parameters)
-        t = stdtrit(freedom, 0.5 + confidence / 2)
+        t = stdtrit(fit["degrees_of_freedom"], 0.5 + confidence / 2)
         name = f"{claim['arm']} {claim['metric']}"
         a, spread = fit["coefficient"], np.exp(t * fit["coefficient_se"] / fit["coefficient"])
         b, half = fit["exponent"], t * fit["exponent_se"]
@@ -118,7 +116,7 @@ def _fits(
 def _multipliers(
     published: Mapping[str, Any], multipliers: pd.DataFrame, headline: str
 ) -> Iterator[dict[str, Any]]:
-    reported = multipliers[multipliers["kind"] == "reported"]
+    reported = multipliers[(multipliers["kind"] == "reported") & multipliers["headline_law"]]
     for claim in published.get("multipliers", []):
         convention = claim.get("convention", headline)
         ours = reported[

@@ -12,7 +12,8 @@ from isoloss.files import whole
 from isoloss.style import convention_label
 from isoloss.tables import FLOAT_FORMAT
 
-WORDS = ("Arm", "Candidate", "Metric", "Convention", "Pairing", "Run")  # columns set left
+LEFT = "Arm Candidate Metric Convention Law Method Pairing Run"
+WORDS = tuple(LEFT.split())  # columns set left
 CAPTIONED = (*WORDS, "Runs")
 
 
@@ -26,23 +27,28 @@ class Table:
 
 
 def fits(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
-    """The fitted laws, one row an arm, metric and convention."""
+    """The fitted laws, one row an arm, metric, convention, law and method."""
     fit = made_of["fit"]
+    floors = [plus_minus(*x) for x in _columns(fit, "floor", "floor_se")]
     text = pd.DataFrame(
         {
             "Arm": fit["arm"].map(words["arms"]).map(escape),
             "Metric": fit["metric"].map(words["metrics"]).map(escape),
             "Convention": fit["convention"].map(convention_label),
+            **_laws(fit),
             "Coefficient": [plus_minus(*x) for x in _columns(fit, "coefficient", "coefficient_se")],
             "Exponent": [plus_minus(*x) for x in _columns(fit, "exponent", "exponent_se")],
+            **({"Floor": floors} if fit["floor"].notna().any() else {}),
             "Runs": fit["n_points"].astype(str),
         }
     )
+    floor = " + E" if fit["floor"].notna().any() else ""
     caption = (
-        "Scaling laws $L = a\\,C^{-b}$ ($L$ in nats, $C$ in PFLOP/s-days): coefficient $a$ and "
-        "exponent $b$ with standard errors."
+        f"Scaling laws $L = a\\,C^{{-b}}{floor}$ ($L$ in nats, $C$ in PFLOP/s-days): coefficient "
+        + ("$a$, exponent $b$ and floor $E$" if floor else "$a$ and exponent $b$")
+        + " with standard errors."
     )
-    return Table(fit, text, caption)
+    return Table(fit, text, caption + _untold(text))
 
 
 def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
@@ -55,6 +61,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
             "Candidate": table["candidate"].map(words["arms"]).map(escape),
             "Metric": table["metric"].map(words["metrics"]).map(escape),
             "Convention": table["convention"].map(convention_label),
+            **_laws(table),
             "Loss": [f"{loss:.4g}{sign}" for loss, sign in zip(table["loss"], mark, strict=True)],
             "Multiplier": [f"{x:.3f}" for x in table["multiplier"]],
             "Interval": [
@@ -69,6 +76,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
         f"Compute multipliers over {baseline} at equal loss (nats): $C_\\mathrm{{baseline}} / "
         f"C_\\mathrm{{candidate}}$ with {confidence:g}\\% intervals."
     )
+    caption += _untold(text)
     if table["extrapolated"].any():
         caption += " $^{*}$Outside the losses that both arms reached."
     return Table(table, text, caption)
@@ -154,12 +162,38 @@ def write(table: Table, csv: Path, tex: Path) -> None:
         part.write_text("% Needs \\usepackage{booktabs}.\n" + latex, encoding="utf-8")
 
 
+def _several(table: pd.DataFrame) -> bool:
+    """Whether there is more than one law or method."""
+    return not table["headline_law"].all()
+
+
+def _laws(table: pd.DataFrame) -> dict[str, Any]:
+    """The columns that tell laws and methods apart, where there are several."""
+    if not _several(table):
+        return {}
+    mark = np.where(table["status"] == "converged", "", "$^{\\dagger}$")
+    return {"Law": table["law"].map(_plain) + mark, "Method": table["method"].map(_plain)}
+
+
+def _untold(text: pd.DataFrame) -> str:
+    """What the mark of a law means, where there is one."""
+    marked = "Law" in text and text["Law"].str.contains("dagger").any()
+    return " $^{\\dagger}$The points do not tell this law's parameters." if marked else ""
+
+
+def _plain(name: str) -> str:
+    """`power_floor` as a reader knows it."""
+    return escape(name.replace("_", " "))
+
+
 def _columns(table: pd.DataFrame, *names: str) -> Iterator[Any]:
     return zip(*(table[name] for name in names), strict=True)
 
 
 def plus_minus(value: float, error: float) -> str:
     """`$2.3085 \\pm 0.0081$`: the error with two significant digits, the value with its places."""
+    if not np.isfinite(value):
+        return ""
     if not (np.isfinite(error) and error > 0):
         return f"${value:.4g}$"
     places = max(0, 1 - int(np.floor(np.log10(error))))

@@ -1,0 +1,12 @@
+"""Draw how well laws fitted to the smaller sizes predict the largest."""
+
+from isoloss import tables
+from isoloss.figures import canvas, holdout
+from isoloss.job import job
+from isoloss.style import paper
+from matplotlib import rc_context
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+    table = tables.read(files.holdout, params.schemas["holdout"])
+    canvas.save(holdout.draw(table, params.words, params.plotting), snakemake.output)

@@ -1,0 +1,12 @@
+"""Draw the residuals of the laws, and what each point does to them."""
+
+from isoloss import tables
+from isoloss.figures import canvas, residuals
+from isoloss.job import job
+from isoloss.style import paper
+from matplotlib import rc_context
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+    table = tables.read(files.residuals, params.schemas["residuals"])
+    canvas.save(residuals.draw(table, params.words, params.plotting), snakemake.output)

@@ -1,0 +1,12 @@
+"""Draw the loss surface over parameters and tokens."""
+
+from isoloss import tables
+from isoloss.figures import canvas, surface
+from isoloss.job import job
+from isoloss.style import paper
+from matplotlib import rc_context
+
+files, params = snakemake.input, snakemake.params
+with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+    read = (tables.read(files[key], params.schemas[key]) for key in ("points", "surface"))
+    canvas.save(surface.draw(*read, params.words, params.plotting), snakemake.output)
