@@ -36,10 +36,15 @@ def flops(*rows):
     return table.assign(parameters_counted=table["flop_per_token"] / 6, conversion=conversion)
 
 
+def quality(runs):
+    """A quality table that finds nothing."""
+    return pd.DataFrame([{"run": r["run"], "used": True, "reason": "", "error": ""} for r in runs])
+
+
 def take(cleaned, costs, metrics=("loss",), select="final", window=0.03):
-    costs = costs.assign(conversion=np.where(costs["convention"] == "logged", 1.0, NAN))
     runs = [run for run in RUNS if run["run"] in set(costs["run"])]
-    return points(cleaned, runs, costs, QUALITY, list(metrics), select=select, window=window)
+    found = quality(runs)
+    return points(cleaned, runs, costs, found, list(metrics), select=select, window=window)
 
 
 TWO = flops(("a", "x", 1e12), ("a", "y", 2e12), ("z", "x", 1e12), ("z", "y", 3e12))
@@ -151,7 +156,7 @@ def along(runs, **changes):
     cleaned = pd.concat([curve(run["run"]) for run in runs])
     costs = flops(*((run["run"], "x", 1e12) for run in runs))
     settings = {"select": "curve", "window": 0.03, "per_run": 4, "start": 0.125}
-    return points(cleaned, runs, costs, ["loss"], **settings | changes)
+    return points(cleaned, runs, costs, quality(runs), ["loss"], **settings | changes)
 
 
 def scheduled(schedule, **more):
