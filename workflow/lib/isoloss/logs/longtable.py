@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from isoloss.logs.columns import Columns
 from isoloss.logs.records import Block
@@ -92,7 +93,13 @@ def _order(offsets: npt.NDArray[np.int64], rows: Rows) -> npt.NDArray[np.int64]:
     return np.lexsort(keys)
 
 
+def _plain(column: pa.Array) -> pa.Array:
+    """The column, run-end encoding undone."""
+    return pc.run_end_decode(column) if pa.types.is_run_end_encoded(column.type) else column
+
+
 def _floats(column: pa.Array) -> Floats:
+    column = _plain(column)
     return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
 
 
@@ -110,61 +117,67 @@ def _long(batch: pa.RecordBatch, columns: Columns, others: dict[str, list[Logged
         if name in there and there[name].null_count < n
     ]
     kind = np.int8 if len(columns.metrics) <= np.iinfo(np.int8).max else np.int16
-    if len(logged) == 1 and logged[0][1].null_count == 0:
+    if len(logged) == 1 and pa.types.is_floating(logged[0][1].type) and not logged[0][1].null_count:
         # Each row is one value: nothing is copied.
         place: slice | npt.NDArray[Any] = slice(None)
         metric, value = np.full(n, logged[0][0], kind), _floats(logged[0][1])
     else:
         picked = [_picked(logged, start, min(_SLICE, n - start)) for start in range(0, n, _SLICE)]
-        empty = (np.empty(0, np.int32), np.empty(0, kind), np.empty(0))
-        place, metric, value = map(np.concatenate, zip(empty, *picked, strict=True))
+        empty: Rows = {"place": np.empty(0, np.int32), "metric": np.empty(0), "value": np.empty(0)}
+        place, metric, value = (joined(picked or [empty], name) for name in list(empty))
         metric = metric.astype(kind, copy=False)
         _collect(there, columns, others)
     del logged
+    names = {role: getattr(columns, role) for role in _ROLES}
+    for name in set(there) - {"offset", *names.values()}:
+        del there[name]
     found: Rows = {"metric": metric, "value": value}
     found["offset"] = np.asarray(there.pop("offset"))[place]
-    for metric_name in columns.metrics.values():
-        if metric_name not in {getattr(columns, role) for role in _ROLES}:
-            there.pop(metric_name, None)
-    for role in _ROLES:
-        name = getattr(columns, role)
-        if name is not None:
-            column = there.get(name)
-            found[role] = np.full(len(value), np.nan) if column is None else _floats(column)[place]
+    for role, name in names.items():
+        if name in there:
+            found[role] = _floats(there[name])[place]
+            if list(names.values()).count(name) == 1:
+                del there[name]
+        elif name is not None:
+            found[role] = np.full(len(value), np.nan)
     return found
 
 
-def _picked(
-    logged: list[tuple[int, pa.Array]], start: int, n: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16], Floats]:
-    """Of n rows the logged values, row by row: the row, the metric and the value."""
-    slices = [(code, column.slice(start, n)) for code, column in logged]
-    valid = [column.is_valid().to_numpy(zero_copy_only=False) for _, column in slices]
+def _picked(logged: list[tuple[int, pa.Array]], start: int, n: int) -> Rows:
+    """Of n rows the logged values, row by row: the row (`place`), the metric and the value."""
+    slices = [(code, _plain(column.slice(start, n))) for code, column in logged]
+    valid = [_valid(column) for _, column in slices]
     row, which = np.nonzero(np.array(valid).T) if valid else (np.empty(0, int), np.empty(0, int))
     value = np.empty(len(row))
     for index, (_, column) in enumerate(slices):
         here = which == index
         value[here] = _floats(column)[row[here]]
-    codes = np.array([code for code, _ in slices], np.int16)
-    return (row + start).astype(np.int32), codes[which], value
+    codes = np.array([code for code, _ in slices], np.int8 if len(slices) < 100 else np.int16)
+    return {"place": (row + start).astype(np.int32), "metric": codes[which], "value": value}
 
 
 def _collect(there: dict[str, pa.Array], columns: Columns, others: dict[str, list[Logged]]) -> None:
     """Add the records that log a step and a count, but no metric."""
     if columns.step not in there:
         return
-    bare = there[columns.step].is_valid().to_numpy(zero_copy_only=False)
+    bare = _valid(there[columns.step])
     for metric in columns.metrics.values():
         if metric in there:
-            bare &= there[metric].is_null().to_numpy(zero_copy_only=False)
+            bare &= ~_valid(there[metric])
     for role, records in others.items():
         name = getattr(columns, role)
         if name in there and bare.any():
-            at = np.flatnonzero(bare & there[name].is_valid().to_numpy(zero_copy_only=False))
+            at = np.flatnonzero(bare & _valid(there[name]))
             offset = np.asarray(there["offset"])[at]
             records.append(
                 Logged(_floats(there[columns.step])[at], offset, _floats(there[name])[at])
             )
+
+
+def _valid(column: pa.Array) -> npt.NDArray[np.bool_]:
+    if column.null_count == 0 and not pa.types.is_run_end_encoded(column.type):
+        return np.ones(len(column), bool)
+    return np.asarray(_plain(column).is_valid().to_numpy(zero_copy_only=False))
 
 
 def joined(parts: list[Rows], name: str) -> npt.NDArray[Any]:
