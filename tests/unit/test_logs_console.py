@@ -176,6 +176,11 @@ def test_the_given_batch_wins_over_the_printed_one_with_a_note(tmp_path: Path) -
     assert any("tokens_per_step 491,520; the given 10 is used" in note for note in given.notes)
 
 
+def test_a_printed_batch_that_is_cut_is_not_used(tmp_path: Path) -> None:
+    lines = ["tokens per iteration will be: 491,52", *map(nanogpt, STEPS)]
+    assert log_of(tmp_path, lines).table["tokens"].isna().all()
+
+
 def test_olmo_core(tmp_path: Path) -> None:
     lines = []
     for s in range(1, 40):

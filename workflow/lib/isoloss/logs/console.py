@@ -12,7 +12,9 @@ from isoloss.logs.records import Bad, Block, Source
 
 Row = dict[str, float | None]
 # A number as C and Python print it, with or without commas between thousands.
-NUMBER = rb"[-+]?(?:\d[\d,]*(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|NAN|inf|Inf|INF)"
+NUMBER = (
+    rb"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|NAN|inf|Inf|INF)"
+)
 # Longer lines are no records, and could be slow to search.
 _LONGEST = 1 << 16
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
