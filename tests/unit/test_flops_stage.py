@@ -201,3 +201,9 @@ def test_points_and_curves_of_converted_compute_are_those_of_counted_compute(fol
         assert_allclose(made[column], expected[column], rtol=1e-9, atol=1e-12)
     one = [table[table["convention"] == "matmul_causal"] for table in (converted, direct)]
     assert_allclose(on_compute(bare, one[0])["compute"], on_compute(logs, one[1])["compute"])
+
+
+def test_a_log_without_a_value_kept_has_no_compute_and_stops_no_other(folder):
+    made = account(folder, [run("a")], ends(compute=float("nan"), names="a"), ["6n_total"]).flops
+    assert made["compute_pflop_s_days"].isna().all()
+    assert made["flop_per_token"].notna().all()

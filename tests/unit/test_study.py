@@ -410,3 +410,27 @@ def test_a_mistake_in_published_numbers_is_named(load, old, new, parts):
 
 def test_a_missing_file_of_published_numbers_is_named(load):
     assert "data/s/published.yaml: there is no such file" in mistake(load, PAPER, tables=["fits"])
+
+
+# --- runs left out by name
+
+
+def test_runs_are_left_out_by_name_with_a_reason(load):
+    s = load(STUDY + "exclude: {b1: wrong tokeniser}\n", tables=["fits"])["s"]
+    assert s.settings["exclude"] == {"b1": "wrong tokeniser"}
+    assert load(STUDY, tables=["fits"])["s"].settings["exclude"] == {}
+
+
+@pytest.mark.parametrize(
+    ("exclude", "parts"),
+    [
+        ("{b11: lost}", ["exclude", "no run `b11`", "Did you mean `b1`?"]),
+        ("{b1: lost, b2: lost}", ["exclude", "no run of arm `base` is left"]),
+        ("{b1: ''}", ["exclude.b1", "why the run is left out"]),
+        ("[b1]", ["exclude"]),
+    ],
+)
+def test_a_mistake_in_what_is_left_out_is_named(load, exclude, parts):
+    message = mistake(load, STUDY + f"exclude: {exclude}\n", tables=["fits"])
+    for part in ["s.yaml", *parts]:
+        assert part in message
