@@ -22,7 +22,8 @@ HEIGHT = 1.25  # inches: a row of panels; and the margins
 TOP, BOTTOM, LEFT, RIGHT = 0.45, 0.4, 0.48, 0.08
 DETAIL, MARKS = 200, 40  # places along a panel at which a curve, and signs, are drawn
 SHARE = 0.01  # of a run that is left out at its start, unless something is flagged there
-FAR = 30  # highest over lowest from which ticks are powers of ten
+# Highest over lowest from which ticks are powers of ten; 1, 2 and 5; below, evenly spaced.
+FAR, NEAR = 30, 4
 MARGIN = 0.08  # of the range of log loss, above and below the kept values
 # Colour and marker of each reason; where a value has several, the last one here.
 LOOKS = {
@@ -180,7 +181,9 @@ def _axes(axes: Axes, x: pd.Series) -> None:
             axis.set_major_locator(LogLocator(numticks=4))
             axis.set_major_formatter(LogFormatterMathtext())
         else:
-            axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+            far = high >= NEAR * low
+            few = LogLocator(subs=(1, 2, 5)) if far else MaxNLocator(4, steps=[1, 2, 2.5, 5, 10])
+            axis.set_major_locator(few)
             axis.set_major_formatter(canvas.PlainNumbers())
         axis.set_minor_locator(NullLocator())
     axes.grid(which="major")
