@@ -182,7 +182,8 @@ def test_values_lost_on_the_way_are_an_error(checked):
 
 def flop_table(names):
     rows = [(name, "x", 1e9, NAN) for name in names]
-    return pd.DataFrame(rows, columns=["run", "convention", "flop_per_token", "conversion"])
+    names = ["run", "convention", "flop_per_token", "conversion"]
+    return pd.DataFrame(rows, columns=names).assign(parameters_counted=float("nan"))
 
 
 def pointed(cleaned, table):
