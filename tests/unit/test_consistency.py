@@ -21,8 +21,8 @@ CONFIG = {
     "tie_word_embeddings": False,
 }
 N = count_parameters(CONFIG)
-NO_FITS = pd.DataFrame({"arm": [], "metric": [], "convention": []})
-NO_MULTIPLIERS = pd.DataFrame({"kind": []})
+NO_FITS = pd.DataFrame({"arm": [], "metric": [], "convention": []}).assign(headline_law=True)
+NO_MULTIPLIERS = pd.DataFrame({"kind": []}).assign(headline_law=True)
 RUN = {"run": "a", "arm": "x", "model": "s", "architecture": "a.json", "sequence_length": 2048.0}
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from isoloss import cleaning, tables
+from isoloss.stages.flops import flops
 from isoloss.stages.ingest import ingest
 from isoloss.units import PFLOP_S_DAY
 
