@@ -1,0 +1,69 @@
+"""The benchmarks run, small, and what they claim of the defaults holds."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # Dataclasses look their module up.
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def coverage():
+    return load("coverage")
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.95])
+@pytest.mark.parametrize("sizes", [3, 5])
+def test_default_interval_covers_the_truth_as_often_as_it_says(coverage, sizes, correlation):
+    scenario = coverage.Scenario("right law", "power", "power", sizes, correlation, "normal", 1.3)
+    results = coverage.coverage_table(400, 1, [scenario])
+    default = results[results["default"] & (results["place"] != "beyond")]
+    assert default["interval"].eq("delta_t").all()
+    # Three standard errors of 400 simulations about 93 to 99%.
+    assert default["coverage"].between(0.93 - 0.038, 1.0).all()
+
+
+def test_no_interval_covers_the_truth_beyond_the_data_with_a_wrong_law(coverage):
+    scenario = coverage.Scenario("wrong law", "broken", "power", 12, 0.0, "normal", 1.3)
+    results = coverage.coverage_table(100, 5, [scenario])
+    assert results[results["place"] == "beyond"]["coverage"].max() < 0.2
+
+
+def test_points_that_share_runs_are_only_covered_by_intervals_that_know(coverage):
+    scenario = coverage.Scenario("clusters", "power", "power", 6, 0.0, "normal", 1.0)
+    results = coverage.coverage_table(200, 1, [scenario]).query("place == 'middle'")
+    by = results.set_index("interval")["coverage"]
+    assert results[results["default"]]["interval"].tolist() == ["jackknife_t"]
+    assert by["jackknife_t"] > 0.9
+    assert by["delta_t"] < 0.85
+
+
+def test_the_table_of_coverage_shows_the_defaults_within_93_and_99_percent():
+    table = pd.read_csv(BENCHMARKS / "results" / "coverage.csv")
+    inside = table[table["default"] & (table["kind"] != "wrong law") & (table["place"] != "beyond")]
+    assert set(inside["sizes"]) == {3, 4, 5, 6, 8, 12}
+    assert inside["coverage"].between(0.93, 0.99).all()
+
+
+def test_figure_of_coverage_is_drawn(coverage, tmp_path):
+    scenario = coverage.Scenario("right law", "power", "power", 4, 0.0, "normal", 1.0)
+    coverage.figure(coverage.coverage_table(5, 2, [scenario]), tmp_path / "coverage.png")
+    assert (tmp_path / "coverage.png").stat().st_size > 0
+
+
+def test_fits_are_faster_than_the_usual_way(tmp_path):
+    results = load("fits").measure(tmp_path / "none.csv", 3, 100, 3, 1000)
+    ratio = results.set_index("task")["ratio"]
+    assert ratio["surface: one fit"] > 100
+    assert ratio["surface: 100 resamples, numerical gradient"] > 3
