@@ -416,7 +416,9 @@ def test_a_missing_file_of_published_numbers_is_named(load):
 
 
 def test_runs_are_left_out_by_name_with_a_reason(load):
-    s = load(STUDY + "exclude: {b1: wrong tokeniser}\n", tables=["fits"])["s"]
+    Path("data/s/logs/b9.csv").write_text("step,tokens,loss\n1,10,4.5\n2,20,4.25\n")
+    sheet = SHEET + "b9,base,9M,logs/b9.csv,9000000\n"
+    s = load(STUDY + "exclude: {b1: wrong tokeniser}\n", sheet, tables=["fits"])["s"]
     assert s.settings["exclude"] == {"b1": "wrong tokeniser"}
     assert load(STUDY, tables=["fits"])["s"].settings["exclude"] == {}
 
@@ -425,7 +427,7 @@ def test_runs_are_left_out_by_name_with_a_reason(load):
     ("exclude", "parts"),
     [
         ("{b11: lost}", ["exclude", "no run `b11`", "Did you mean `b1`?"]),
-        ("{b1: lost, b2: lost}", ["exclude", "no run of arm `base` is left"]),
+        ("{b1: lost, b2: lost, b3: lost}", ["exclude", "no run of arm `base` is left"]),
         ("{b1: ''}", ["exclude.b1", "why the run is left out"]),
         ("[b1]", ["exclude"]),
     ],
