@@ -176,7 +176,7 @@ def test_a_study_named_on_the_command_line_is_checked(tiny_copy, studies, parts)
 def test_a_name_that_cannot_be_a_folder_of_results_is_told(tiny_copy):
     folder = tiny_copy.folder / "config/studies"
     shutil.copy(folder / "tiny.yaml", folder / "My_Study.yaml")
-    told(tiny_copy.snakemake("-n", "--config", "studies=[My_Study]"), "My_Study", "lowercase")
+    told(tiny_copy.snakemake("-n", "--config", "studies=[My_Study]"), "My_Study", "lower-case")
 
 
 def test_a_log_whose_rows_are_broken_is_refused_and_leaves_nothing_half_written(tiny_copy):
@@ -196,9 +196,11 @@ def test_a_log_whose_rows_are_broken_is_refused_and_leaves_nothing_half_written(
     ):
         assert part in message[0]
     assert "Traceback" not in done.stdout
-    assert tiny_copy.files("results") == {}
-    logs = tiny_copy.files("logs")
-    assert b"Traceback" in next(text for name, text in logs.items() if name.startswith("ingest/"))
+    made = tiny_copy.files("results")
+    assert not [name for name in made if name.startswith(("points", "fit")) or "part" in name]
+    quality = made["quality/tiny.csv"].decode()  # which shows the run among the others
+    assert "base-10M,base,10M,unusable" in quality
+    assert b"Traceback" in tiny_copy.files("logs")["points/tiny.log"]
 
 
 def test_a_few_broken_rows_are_set_aside_and_named(tiny_copy):
@@ -217,15 +219,8 @@ def test_a_few_broken_rows_are_set_aside_and_named(tiny_copy):
     assert first.startswith("base-10M,csv,742,1,1,")  # run, format, values, segments, quarantined
 
 
-def test_a_fit_without_enough_runs_is_told_by_arm_and_metric_without_a_traceback(tiny_copy):
+def test_a_fit_without_enough_runs_is_told_before_any_job(tiny_copy):
     sheet = tiny_copy.folder / SHEET
     rows = [row for row in sheet.read_text().splitlines() if "new-40M" not in row]
     sheet.write_text("\n".join(row for row in rows if "new-80M" not in row) + "\n")
-    done = tiny_copy.snakemake("--cores", "2", "results/fit/tiny.csv")
-    assert done.returncode != 0
-    message = [line for line in done.stdout.splitlines() if line.startswith("isoloss: ")]
-    assert len(message) == 1
-    for part in ("arm new", "metric loss", "6n_non_embedding", "3 or more", "new-10M, new-20M"):
-        assert part in message[0]
-    assert "Traceback" not in done.stdout
-    assert not (tiny_copy.folder / "results/fit").exists() or not tiny_copy.files("results/fit")
+    told(tiny_copy.snakemake("-n"), STUDY, "fit: arm new", "3 or more distinct computes; got 2")

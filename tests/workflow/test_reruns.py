@@ -6,11 +6,16 @@ import time
 import pytest
 
 LIB = "workflow/lib/isoloss"
-FIGURES = {f"figure/tiny/{name}" for name in ("curves", "scaling", "multiplier")}
-LOGGED_FIGURES = {f"figure/logged/{name}" for name in ("scaling", "multiplier")}
+# The data-quality page shows the quality figure, and hence follows it.
+DRAWN = {f"figure/tiny/{name}" for name in ("curves", "scaling", "multiplier")}
+QUALITY = {"figure/tiny/quality", "page/tiny"}
+FIGURES = DRAWN | QUALITY
+LOGGED_FIGURES = {f"figure/logged/{name}" for name in ("scaling", "multiplier", "quality")}
+LOGGED_FIGURES |= {"page/logged"}
 TABLES = {f"table/tiny/{name}" for name in ("fits", "multipliers", "runs")}
 LAST = {"claims/tiny", "headline"}
-AFTER_CLEAN = {"flops/tiny", "points/tiny", "fit/tiny", "multiplier/tiny"} | FIGURES | TABLES | LAST
+STAGES = {f"{stage}/tiny" for stage in ("quality", "flops", "points", "fit", "multiplier")}
+AFTER_CLEAN = STAGES | FIGURES | TABLES | LAST
 
 
 def of_both(*jobs):
@@ -196,6 +201,8 @@ def test_a_change_in_reading_reruns_everything_but_no_other_than_the_ingest_firs
         "table",
         "claims",
         "headline",
+        "quality",
+        "page",
     }
 
 

@@ -7,9 +7,7 @@ HOME = Path(workflow.basedir)
 LIBRARY = str(HOME / "workflow/lib")
 # This library, and not an installed one: here, and in the scripts, which inherit the environment.
 sys.path.insert(0, LIBRARY)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [LIBRARY, os.environ.get("PYTHONPATH")])
-)
+os.environ.update(PYTHONPATH=LIBRARY)
 
 from isoloss import provenance, study
 from isoloss.validation import InputError, check, read_yaml, table_schema
