@@ -50,6 +50,12 @@ except InputError as error:
     # One line, where a WorkflowError would add Snakemake's own.
     sys.exit(f"isoloss: {error}")
 
+# The runs of each study by shard.
+SHARDS = {
+    name: chosen.shards(config["ingest"]["runs_per_shard"])
+    for name, chosen in STUDIES.items()
+}
+
 
 wildcard_constraints:
     study=study.NAME,
@@ -88,8 +94,7 @@ def shards(pattern):
     """A function from wildcards to a file for each of the study's shards."""
 
     def of(wildcards):
-        names = STUDIES[wildcards.study].shards(config["ingest"]["runs_per_shard"])
-        return expand(pattern, study=wildcards.study, shard=names)
+        return expand(pattern, study=wildcards.study, shard=SHARDS[wildcards.study])
 
     return of
 
@@ -98,10 +103,8 @@ def of_shard(*columns):
     """A function from wildcards to these columns of the shard's rows of the run sheet."""
 
     def of(wildcards):
-        chosen = STUDIES[wildcards.study].shards(config["ingest"]["runs_per_shard"])
-        return [
-            {key: run.get(key) for key in columns} for run in chosen[wildcards.shard]
-        ]
+        runs = SHARDS[wildcards.study][wildcards.shard]
+        return [{key: run.get(key) for key in columns} for run in runs]
 
     return of
 
@@ -120,9 +123,8 @@ def of_study(*columns):
 
 def shard_logs(wildcards):
     """The log files of a shard's runs."""
-    chosen = STUDIES[wildcards.study]
-    runs = chosen.shards(config["ingest"]["runs_per_shard"])[wildcards.shard]
-    return [str(path) for run in runs for path in chosen.files(run)]
+    runs = SHARDS[wildcards.study][wildcards.shard]
+    return [str(path) for run in runs for path in STUDIES[wildcards.study].files(run)]
 
 
 def final_points(wildcards):
