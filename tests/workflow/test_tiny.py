@@ -133,7 +133,7 @@ def test_make_builds_a_selection_and_ends_with_where_things_are_and_the_headline
     done = tiny.run("make", "STUDIES=tiny logged", "CORES=2")
     assert done.returncode == 0, done.stdout
     assert "Nothing to be done" in done.stdout
-    end = done.stdout.strip().splitlines()[-3:]
+    end = done.stdout.strip().splitlines()[-3:]  # a line of places, and one a study
     assert "results/figure" in end[0]
     assert re.fullmatch(
         r"tiny: 1\.2\dx at loss 3\.2 \(95% 1\.2\d to 1\.2\d\), 6n_non_embedding", end[1]

@@ -131,7 +131,7 @@ class _Reader:
             )
         except pa.ArrowInvalid:
             return None
-        if block.torn or len(table) != block.data.count(b"\n"):
+        if block.torn or len(table) != lines.count(block.data):
             return None
         for index, name in enumerate(table.column_names):
             if name in self.kinds.times:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from isoloss.logs.records import LogError
 
+_NEWLINE = ord("\n")
 # Blocks of this size stay in the cache of a core.
 _BLOCK = 1 << 20
 _SMALL = 1 << 16
@@ -58,6 +59,11 @@ class Lines:
         return head, Lines(self.first + len(head.ends), self.data[cut:])
 
 
+def count(data: bytes) -> int:
+    """The line ends in the data; unlike `bytes.count` it lets other threads run."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))
+
+
 def blocks(file: BinaryIO, size: int = _BLOCK) -> Iterator[Lines]:
     """The file in blocks of whole lines of about `size` bytes, without a byte order mark."""
     first = 1
@@ -73,7 +79,7 @@ def blocks(file: BinaryIO, size: int = _BLOCK) -> Iterator[Lines]:
                 )
             data += rest
         yield Lines(first, data)
-        first += data.count(b"\n")
+        first += count(data)
         data = b""
     if data:
         yield Lines(first, data)

@@ -20,8 +20,10 @@ class _Dense:
         """Add rows below."""
         stop = self.n + len(values)
         if stop > len(self.values):
-            room = max(stop, len(self.values) + len(self.values) // 16)
-            self.values.resize(room, refcheck=False)
+            # Not `resize`, which would fill the room with zeros, and so take its memory at once.
+            grown = np.empty(max(stop, 2 * len(self.values)), self.values.dtype)
+            grown[: self.n] = self.values[: self.n]
+            self.values = grown
         self.values[self.n : stop] = values
         self.n = stop
 
