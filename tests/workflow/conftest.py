@@ -52,7 +52,8 @@ class Project:
         clean = {
             key: value
             for key, value in os.environ.items()
-            if key not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MFLAGS")
+            if key
+            not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
             and not key.startswith(("PYTEST", "COV"))
         }
         return subprocess.run(
