@@ -1,8 +1,10 @@
 """What must hold between the files of the repository: pins, rules, documentation."""
 
+import ast
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -81,6 +83,20 @@ def test_the_conda_definition_and_the_package_want_the_same_python():
 def test_what_the_library_needs_is_among_what_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {canonicalize_name(name) for name in project["dependencies"]} <= set(locked())
+
+
+def test_the_package_needs_just_what_the_library_imports():
+    imported = set()
+    for path in (ROOT / "workflow/lib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.partition(".")[0])
+    others = imported - sys.stdlib_module_names - {"isoloss"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {"yaml": "pyyaml", "google_crc32c": "google-crc32c"}
+    assert {names.get(name, name) for name in others} == set(project["dependencies"])
 
 
 def test_every_package_in_the_lock_is_pinned_and_hashed():
