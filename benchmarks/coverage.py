@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from isoloss.bootstrap import resample
-from isoloss.fitting import natural, problem
-from isoloss.laws import LAWS
-from isoloss.multiplier import Arm, log_interval
-from isoloss.problem import refit, solve
+from isoloss.fit.fitting import natural, problem
+from isoloss.fit.functions import LAWS
+from isoloss.fit.problem import refit, solve
+from isoloss.fit.resampling import resample
+from isoloss.multiplier.equal_loss import Arm, log_interval
 
 TABLE = Path(__file__).parent / "results" / "coverage.csv"
 TRUTH = {

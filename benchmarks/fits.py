@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from isoloss.bootstrap import resample
-from isoloss.fitting import fit, natural, problem
-from isoloss.laws import LAWS
-from isoloss.surface import chinchilla, fit_surface, surface_problem
+from isoloss.fit.fitting import fit, natural, problem
+from isoloss.fit.functions import LAWS
+from isoloss.fit.resampling import resample
+from isoloss.fit.surface import chinchilla, fit_surface, surface_problem
 from scipy.optimize import minimize
 
 BESIDE = Path(__file__).parents[2] / "shared/data/chinchilla/svg_extracted_data.csv"

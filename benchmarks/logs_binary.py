@@ -17,8 +17,8 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from isoloss.logs import tensorboard, wandb
-from isoloss.logs.tfrecord import masked_crc
+from isoloss.logs.formats import tensorboard, wandb
+from isoloss.logs.formats.tfrecord import masked_crc
 
 SCALARS, ROWS, REPEATS = 200_000, 100_000, 3
 

@@ -40,6 +40,6 @@ def root():
 @pytest.fixture(scope="session")
 def stage_schema():
     """A function from the name of a stage table to its schema."""
-    from isoloss.validation import table_schema
+    from isoloss.study.validation import table_schema
 
     return lambda name: table_schema(ROOT / f"workflow/schemas/tables/{name}.schema.yaml")

@@ -7,8 +7,8 @@ from pathlib import Path
 import isoloss
 import numpy as np
 import pytest
-from isoloss.bootstrap import draws_table, resample, spread, with_standard_errors
-from isoloss.fitting import FitError, fit, problem
+from isoloss.fit.fitting import FitError, fit, problem
+from isoloss.fit.resampling import draws_table, resample, spread, with_standard_errors
 from numpy.testing import assert_allclose, assert_array_equal
 from test_fitting import KIMI_LINEAR, LADDER, MLA, points_table
 
@@ -126,8 +126,8 @@ def test_draws_table_is_joint_between_arms_by_model():
 def test_results_are_the_same_bytes_on_one_core_and_on_two():
     code = """
 import hashlib, numpy as np
-from isoloss.bootstrap import resample
-from isoloss.surface import surface_problem
+from isoloss.fit.resampling import resample
+from isoloss.fit.surface import surface_problem
 rng = np.random.default_rng(0)
 n, d = np.exp(rng.uniform(18, 24, 200)), np.exp(rng.uniform(20, 26, 200))
 y = (1.8 + 400 / n**0.34 + 2000 / d**0.36) * np.exp(rng.normal(0, 0.01, 200))

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from isoloss.cleaning import RULES, clean, spikes, summary
+from isoloss.cleaning.clean import RULES, clean, spikes, summary
 
 NAN = float("nan")
 

@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
-from isoloss import compute
 from isoloss.flops import CONVENTIONS
 from isoloss.flops.conventions import RECOMPUTED
-from isoloss.validation import InputError, read_yaml
+from isoloss.study import conventions as compute
+from isoloss.study.validation import InputError, read_yaml
 
 CONFIG = {
     "hidden_size": 512,

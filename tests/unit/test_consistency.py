@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from isoloss.consistency import consistency, verdict
-from isoloss.counting import counter
+from isoloss.claims.claims import claims
 from isoloss.flops import count_parameters
-from isoloss.stages.claims import claims
-from isoloss.stages.table import runs as runs_table
+from isoloss.flops.consistency import consistency, verdict
+from isoloss.flops.counting import counter
+from isoloss.paper.table import runs as runs_table
 from numpy.testing import assert_allclose
 
 ROOT = Path(__file__).parents[2]

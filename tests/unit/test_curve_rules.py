@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from isoloss.curve_rules import constant, diverged, out_of_order
+from isoloss.cleaning.curve_rules import constant, diverged, out_of_order
 
 NAN, INF = float("nan"), float("inf")
 USUAL = {"window": 51, "mads": 10.0, "rise": 0.05}

@@ -1,7 +1,7 @@
 import numpy as np
-from isoloss.diagnostics import influence, influence_table, surface_influence
-from isoloss.fitting import fit
-from isoloss.surface import chinchilla, fit_surface
+from isoloss.fit.diagnostics import influence, influence_table, surface_influence
+from isoloss.fit.fitting import fit
+from isoloss.fit.surface import chinchilla, fit_surface
 from numpy.testing import assert_allclose
 from test_fitting import LADDER, MLA, points_table
 

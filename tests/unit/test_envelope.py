@@ -1,11 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.envelope import BOUND, envelope, envelope_allocation, smooth
-from isoloss.fitting import fit
-from isoloss.laws import power_floor
-from isoloss.problem import FitError
-from isoloss.surface import chinchilla, optimal_law
+from isoloss.fit.envelope import BOUND, envelope, envelope_allocation, smooth
+from isoloss.fit.fitting import fit
+from isoloss.fit.functions import power_floor
+from isoloss.fit.problem import FitError
+from isoloss.fit.surface import chinchilla, optimal_law
 from isoloss.units import PFLOP_S_DAY
 from numpy.testing import assert_allclose
 

@@ -6,8 +6,10 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss import style
-from isoloss.figures import (
+from isoloss.fit.fit import fits
+from isoloss.multiplier.multiplier import multipliers
+from isoloss.paper import style
+from isoloss.paper.figures import (
     canvas,
     curves,
     holdout,
@@ -18,11 +20,9 @@ from isoloss.figures import (
     scaling,
     surface,
 )
-from isoloss.stages.final_points import final_points
-from isoloss.stages.fit import fits
-from isoloss.stages.multiplier import multipliers
+from isoloss.points.from_table import final_points
+from isoloss.study.validation import read_yaml
 from isoloss.units import PFLOP_S_DAY
-from isoloss.validation import read_yaml
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
 

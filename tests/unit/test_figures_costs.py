@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.figures import breakdown, canvas, overtake
 from isoloss.flops import CONVENTIONS
-from isoloss.style import convention_styles, paper
-from isoloss.validation import read_yaml
+from isoloss.paper.figures import breakdown, canvas, overtake
+from isoloss.paper.style import convention_styles, paper
+from isoloss.study.validation import read_yaml
 from matplotlib import rc_context
 from numpy.testing import assert_allclose
 

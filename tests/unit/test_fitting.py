@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.estimators import ESTIMATORS
-from isoloss.fitting import FitError, fit, fit_table, natural, problem, require
-from isoloss.laws import LAWS
-from isoloss.problem import refit, solve
+from isoloss.fit.estimators import ESTIMATORS
+from isoloss.fit.fitting import FitError, fit, fit_table, natural, problem, require
+from isoloss.fit.functions import LAWS
+from isoloss.fit.problem import refit, solve
 from numpy.testing import assert_allclose
 from scipy import optimize, stats
 

@@ -4,11 +4,11 @@ from math import isnan
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.figures.curves import on_compute
 from isoloss.flops import CONVENTIONS, conversion, flop_per_token, overtaking_length
-from isoloss.overtaking import SIZES, cheaper_from, lengths
-from isoloss.stages.flops import flops
-from isoloss.stages.points import points
+from isoloss.flops.flops import flops
+from isoloss.flops.overtaking import SIZES, cheaper_from, lengths
+from isoloss.paper.figures.curves import on_compute
+from isoloss.points.points import points
 from isoloss.units import PFLOP_S_DAY
 from numpy.testing import assert_allclose
 

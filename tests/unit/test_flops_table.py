@@ -15,12 +15,10 @@ from isoloss.flops import (
     CONVENTIONS,
     flop_per_token,
     flops_table,
-    megatron_ramp,
     parameters_counted,
-    ramped_tokens,
-    training_compute,
 )
 from isoloss.flops.__main__ import main
+from isoloss.flops.training_programs import megatron_ramp, ramped_tokens, training_compute
 
 CONFIGS = Path(__file__).parents[1] / "data" / "flops" / "configs"
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from isoloss.fitting import fit
-from isoloss.joint import fit_joint, nested_test, paired_test
-from isoloss.problem import FitError
+from isoloss.fit.fitting import fit
+from isoloss.fit.joint import fit_joint, nested_test, paired_test
+from isoloss.fit.problem import FitError
 from numpy.testing import assert_allclose
 from scipy import stats
 from test_fitting import KIMI_LINEAR, LADDER, MLA

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from isoloss.laws import LAWS
+from isoloss.fit.functions import LAWS
 from numpy.testing import assert_allclose
 
 PARAMETERS = {

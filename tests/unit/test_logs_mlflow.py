@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from isoloss.logs import mlflow, mlflow_sqlite
-from isoloss.logs.mlflow import FORMATS, read, read_all, sniff
-from isoloss.logs.mlflow_sqlite import read_database, read_databases, sniff_database
+from isoloss.logs.formats import mlflow, mlflow_sqlite
+from isoloss.logs.formats.mlflow import FORMATS, read, read_all, sniff
+from isoloss.logs.formats.mlflow_sqlite import read_database, read_databases, sniff_database
 from isoloss.logs.records import LogError
 from log_bytes import tree
 

@@ -14,9 +14,9 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from isoloss.logs import mlflow as ours_mlflow
-from isoloss.logs import tensorboard as ours_tensorboard
-from isoloss.logs import wandb as ours_wandb
+from isoloss.logs.formats import mlflow as ours_mlflow
+from isoloss.logs.formats import tensorboard as ours_tensorboard
+from isoloss.logs.formats import wandb as ours_wandb
 from log_bytes import tree
 
 DATA = Path(__file__).parents[1] / "data" / "logs"

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from isoloss.logs import quarantine, tensorboard, tfrecord
+from isoloss.logs import quarantine
+from isoloss.logs.formats import tensorboard, tfrecord
+from isoloss.logs.formats.tensorboard import FORMATS, read, read_all, sniff
+from isoloss.logs.formats.tfrecord import masked_crc
 from isoloss.logs.records import LogError
-from isoloss.logs.tensorboard import FORMATS, read, read_all, sniff
-from isoloss.logs.tfrecord import masked_crc
 from log_bytes import damaged, held, tree, varint
 
 DATA = Path(__file__).parents[1] / "data" / "logs"

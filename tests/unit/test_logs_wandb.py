@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from isoloss.logs import leveldb, wandb
+from isoloss.logs.formats import leveldb, wandb
+from isoloss.logs.formats.wandb import FORMATS, HEADER, read, read_all, sniff
 from isoloss.logs.records import LogError
-from isoloss.logs.wandb import FORMATS, HEADER, read, read_all, sniff
 from log_bytes import damaged, held, tree, varint
 
 DATA = Path(__file__).parents[1] / "data" / "logs"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from isoloss.logs import LogError, read
-from isoloss.stages.ingest import ingest
+from isoloss.logs.ingest import ingest
 
 DATA = Path(__file__).parents[1] / "data" / "logs"
 BATCH = 262_144

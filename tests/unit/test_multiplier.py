@@ -3,8 +3,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.fitting import fit
-from isoloss.multiplier import arm, loss_grid, multiplier, overlap
+from isoloss.fit.fitting import fit
+from isoloss.multiplier.equal_loss import arm, loss_grid, multiplier, overlap
 from numpy.testing import assert_allclose
 from scipy import stats
 

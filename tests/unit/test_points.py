@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from isoloss.points import _correlated_square, along, final, last
+from isoloss.points.final import _correlated_square, along, final, last
 from numpy.testing import assert_allclose
 from scipy.linalg import toeplitz
 

@@ -5,11 +5,11 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from isoloss import study
-from isoloss.final_point import final_point
-from isoloss.stages.final_points import final_points
+from isoloss.points.final_point import final_point
+from isoloss.points.from_table import final_points
+from isoloss.study import study
+from isoloss.study.validation import InputError, read_yaml
 from isoloss.units import PFLOP_S_DAY
-from isoloss.validation import InputError, read_yaml
 
 FIGURES = {
     "scaling": ["points", "fit"],

@@ -178,11 +178,11 @@ def test_the_real_rules_have_the_modules_that_the_rerun_rules_speak_of(root, mon
     users = {
         module: {s for s in seen if module in seen[s]} for module in set().union(*seen.values())
     }
-    assert users["fitting.py"] == {"fit.py"}
-    assert users["multiplier.py"] == {"multiplier.py"}
-    assert users["cleaning.py"] == {"clean.py"}
-    assert users["stages/claims.py"] == {"claims.py"}
+    assert users["fit/fitting.py"] == {"fit.py"}
+    assert users["multiplier/equal_loss.py"] == {"multiplier.py"}
+    assert users["cleaning/clean.py"] == {"clean.py"}
+    assert users["claims/claims.py"] == {"claims.py"}
     assert users["logs/reading.py"] == {"ingest.py"}
     figures = {name for name in seen if name.startswith("figures/")}
-    assert users["figures/canvas.py"] == figures
+    assert users["paper/figures/canvas.py"] == figures
     assert users["job.py"] == set(seen)

@@ -6,16 +6,16 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss import cleaning
-from isoloss.advice import ADVICE, FLAGS, findings, state, worst_first
 from isoloss.check import main, report
-from isoloss.figures.quality import LOOKS, NEEDED, pages, thinned
-from isoloss.page import page
-from isoloss.run_rules import copies, duplicates
-from isoloss.stages.ingest import NOTHING, ingest
-from isoloss.stages.points import points
-from isoloss.stages.quality import CURVES, FINDINGS, quality
-from isoloss.validation import read_yaml
+from isoloss.cleaning import clean as cleaning
+from isoloss.cleaning.advice import ADVICE, FLAGS, findings, state, worst_first
+from isoloss.cleaning.quality import CURVES, FINDINGS, quality
+from isoloss.cleaning.run_rules import copies, duplicates
+from isoloss.logs.ingest import NOTHING, ingest
+from isoloss.paper.figures.quality import LOOKS, NEEDED, pages, thinned
+from isoloss.paper.page import page
+from isoloss.points.points import points
+from isoloss.study.validation import read_yaml
 
 RULES = {
     **{"exclude": {}, "divergence": "exclude", "duplicate": "exclude", "truncated": "report"},

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from isoloss import study
-from isoloss.validation import InputError, read_yaml
+from isoloss.study import study
+from isoloss.study.validation import InputError, read_yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -239,7 +239,7 @@ def test_scripts_are_short_and_modules_can_be_read_at_one_sitting():
 
 
 def test_every_figure_and_table_that_the_rules_know_has_its_code():
-    from isoloss.stages.table import TABLES
+    from isoloss.paper.table import TABLES
 
     common = (ROOT / "workflow/rules/common.smk").read_text()
     known = {
@@ -320,7 +320,7 @@ def test_config_readme_gives_the_defaults_that_hold():
 
 def test_config_readme_names_every_figure_table_and_convention():
     from isoloss.flops import CONVENTIONS
-    from isoloss.stages.table import TABLES
+    from isoloss.paper.table import TABLES
 
     words = documented()
     figures = {path.stem for path in (ROOT / "workflow/scripts/figures").glob("*.py")}

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.stages.claims import COLUMNS, claims, verdict
+from isoloss.claims.claims import COLUMNS, claims, verdict
 from scipy.stats import t as student
 
 FITS = pd.DataFrame(

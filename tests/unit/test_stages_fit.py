@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.fitting import fit
-from isoloss.problem import FitError
-from isoloss.stages.final_points import final_points
-from isoloss.stages.fit import fits
-from isoloss.stages.multiplier import multipliers
+from isoloss.fit.fit import fits
+from isoloss.fit.fitting import fit
+from isoloss.fit.problem import FitError
+from isoloss.multiplier.multiplier import multipliers
+from isoloss.points.from_table import final_points
 
 KIMI = {  # losses of data/kimi-linear at the compute of 6N with head
     "mla": [2.2497, 2.1515, 2.0875, 2.0504, 2.0022],

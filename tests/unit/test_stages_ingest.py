@@ -3,9 +3,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss import cleaning, tables
-from isoloss.stages.flops import flops
-from isoloss.stages.ingest import ingest
+from isoloss import tables
+from isoloss.cleaning import clean as cleaning
+from isoloss.flops.flops import flops
+from isoloss.logs.ingest import ingest
 from isoloss.units import PFLOP_S_DAY
 
 LOG = {"format": "auto", "max_bad_fraction": 0.001}

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.fitting import FitError
-from isoloss.stages.fit import fits
-from isoloss.stages.headline import headline
-from isoloss.stages.multiplier import multipliers
+from isoloss.fit.fit import fits
+from isoloss.fit.fitting import FitError
+from isoloss.multiplier.headline import headline
+from isoloss.multiplier.multiplier import multipliers
 
 SIZES = {"1M": 0.1, "2M": 0.4, "4M": 1.6, "8M": 6.4}
 

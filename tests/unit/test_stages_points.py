@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.points import final
-from isoloss.stages.points import points
+from isoloss.points.final import final
+from isoloss.points.points import points
 from isoloss.units import PFLOP_S_DAY
 
 NAN = float("nan")

@@ -2,7 +2,7 @@ import re
 
 import pandas as pd
 import pytest
-from isoloss.stages import table
+from isoloss.paper import table
 
 WORDS = {
     "arms": {"base": "Old & tried", "new": "New_1 100%"},

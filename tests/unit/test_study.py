@@ -2,8 +2,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from isoloss import study
-from isoloss.validation import InputError, read_yaml
+from isoloss.study import study
+from isoloss.study.validation import InputError, read_yaml
 
 FIGURES, TABLES = ("scaling", "multiplier"), ("fits", "runs")
 STUDY = """\

@@ -1,7 +1,7 @@
 import matplotlib as mpl
 import pytest
-from isoloss import style
-from isoloss.validation import read_yaml
+from isoloss.paper import style
+from isoloss.study.validation import read_yaml
 
 
 @pytest.fixture(scope="module")

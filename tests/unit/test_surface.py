@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.bootstrap import resample, spread
-from isoloss.estimators import ESTIMATORS
-from isoloss.laws import power_floor
-from isoloss.problem import FitError, refit, solve
-from isoloss.surface import (
+from isoloss.fit.estimators import ESTIMATORS
+from isoloss.fit.functions import power_floor
+from isoloss.fit.problem import FitError, refit, solve
+from isoloss.fit.resampling import resample, spread
+from isoloss.fit.surface import (
     chinchilla,
     chinchilla_gradient,
     chinchilla_tokens,

@@ -194,7 +194,7 @@ def test_a_file_that_lacks_a_column_is_named(tmp_path):
 
 
 def test_every_stage_schema_is_one_that_the_check_understands(root):
-    from isoloss.validation import read_yaml
+    from isoloss.study.validation import read_yaml
 
     paths = sorted((root / "workflow/schemas/tables").glob("*.yaml"))
     assert len(paths) >= 8

@@ -1,14 +1,8 @@
 import re
 
 import pytest
-from isoloss.run_sheet import read_run_sheet
-from isoloss.validation import (
-    InputError,
-    check,
-    did_you_mean,
-    read_yaml,
-    table_schema,
-)
+from isoloss.study.run_sheet import read_run_sheet
+from isoloss.study.validation import InputError, check, did_you_mean, read_yaml, table_schema
 
 ARMS = {"base": {}, "new": {}}
 HEADER = "run,arm,model,log,parameters"

@@ -18,7 +18,7 @@ def table(papers):
 @pytest.fixture
 def published(papers):
     """The published numbers of a study, as its file has them."""
-    from isoloss.validation import read_yaml
+    from isoloss.study.validation import read_yaml
 
     return lambda study: read_yaml(papers[0].folder / f"data/{study}/published.yaml")
 

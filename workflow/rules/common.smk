@@ -9,8 +9,9 @@ LIBRARY = str(HOME / "workflow/lib")
 sys.path.insert(0, LIBRARY)
 os.environ.update(PYTHONPATH=LIBRARY)
 
-from isoloss import provenance, study
-from isoloss.validation import InputError, check, read_yaml, table_schema
+from isoloss import provenance
+from isoloss.study import study
+from isoloss.study.validation import InputError, check, read_yaml, table_schema
 
 SCRIPTS = HOME / "workflow/scripts"
 SCHEMAS = HOME / "workflow/schemas"

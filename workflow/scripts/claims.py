@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from isoloss import tables
+from isoloss.claims.claims import claims
 from isoloss.job import job
-from isoloss.stages.claims import claims
-from isoloss.validation import read_yaml
+from isoloss.study.validation import read_yaml
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):

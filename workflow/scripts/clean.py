@@ -1,6 +1,7 @@
 """Flag the values not to be used, and count them by run and reason."""
 
-from isoloss import cleaning, tables
+from isoloss import tables
+from isoloss.cleaning import clean as cleaning
 from isoloss.job import job
 
 files, params, output = snakemake.input, snakemake.params, snakemake.output

@@ -1,8 +1,8 @@
 """Fit the laws for every arm, metric and convention, resample them and check them."""
 
 from isoloss import tables
+from isoloss.fit.fit import fits
 from isoloss.job import job
-from isoloss.stages.fit import fits
 
 params = snakemake.params
 with job(snakemake.log[0]):

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from isoloss import tables
+from isoloss.flops.flops import flops
 from isoloss.job import job
-from isoloss.stages.flops import flops
 
 params = snakemake.params
 with job(snakemake.log[0]):

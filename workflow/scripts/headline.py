@@ -3,7 +3,7 @@
 from isoloss import tables
 from isoloss.files import whole
 from isoloss.job import job
-from isoloss.stages.headline import headline
+from isoloss.multiplier.headline import headline
 
 params = snakemake.params
 with job(snakemake.log[0]):

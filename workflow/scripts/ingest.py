@@ -4,7 +4,7 @@ from pathlib import Path
 
 from isoloss import tables
 from isoloss.job import job
-from isoloss.stages.ingest import ingest
+from isoloss.logs.ingest import ingest
 
 params, output = snakemake.params, snakemake.output
 with job(snakemake.log[0]):

@@ -2,7 +2,7 @@
 
 from isoloss import tables
 from isoloss.job import job
-from isoloss.stages.multiplier import multipliers
+from isoloss.multiplier.multiplier import multipliers
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):

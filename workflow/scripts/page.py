@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from isoloss.job import job
-from isoloss.page import page
+from isoloss.paper.page import page
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):

@@ -2,8 +2,8 @@
 
 from isoloss import tables
 from isoloss.job import job
-from isoloss.stages.final_points import final_points
-from isoloss.stages.points import points
+from isoloss.points.from_table import final_points
+from isoloss.points.points import points
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):

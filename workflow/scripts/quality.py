@@ -1,8 +1,8 @@
 """Say what is wrong with each run, and which runs enter the fits."""
 
 from isoloss import tables
+from isoloss.cleaning.quality import CURVES, quality
 from isoloss.job import job
-from isoloss.stages.quality import CURVES, quality
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):

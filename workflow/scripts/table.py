@@ -4,7 +4,7 @@ from pathlib import Path
 
 from isoloss import tables
 from isoloss.job import job
-from isoloss.stages import table
+from isoloss.paper import table
 
 files, params, output = snakemake.input, snakemake.params, snakemake.output
 with job(snakemake.log[0]):

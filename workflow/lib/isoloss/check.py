@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from isoloss.advice import Row, balance, cells, counts, findings, flags, state, worst_first
+from isoloss.cleaning.advice import Row, balance, cells, counts, findings, flags, state, worst_first
 
 LEFT = ("Verdict", "Run", "Format", "From")  # columns set left
 

@@ -1,9 +1,9 @@
 """Draw what a token's FLOPs are spent on."""
 
 from isoloss import tables
-from isoloss.figures import breakdown, canvas
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import breakdown, canvas
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

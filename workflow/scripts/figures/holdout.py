@@ -1,9 +1,9 @@
 """Draw how well laws fitted to the smaller sizes predict the largest."""
 
 from isoloss import tables
-from isoloss.figures import canvas, holdout
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, holdout
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

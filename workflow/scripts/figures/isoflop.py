@@ -1,9 +1,9 @@
 """Draw the iso-FLOP curves and the growth of the best size."""
 
 from isoloss import tables
-from isoloss.figures import canvas, isoflop
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, isoflop
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

@@ -1,9 +1,9 @@
 """Draw the compute multiplier against loss, by convention."""
 
 from isoloss import tables
-from isoloss.figures import canvas, multiplier
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, multiplier
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

@@ -1,9 +1,9 @@
 """Draw the cost per token of candidates over the baseline against sequence length."""
 
 from isoloss import tables
-from isoloss.figures import canvas, overtake
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, overtake
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

@@ -1,9 +1,9 @@
 """Draw every training curve against compute with the laws of the arms."""
 
 from isoloss import tables
-from isoloss.figures import canvas, curves
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, curves
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

@@ -1,9 +1,9 @@
 """Draw the compute multiplier of every metric side by side."""
 
 from isoloss import tables
-from isoloss.figures import canvas, positions
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, positions
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

@@ -1,9 +1,9 @@
 """Draw every curve with its flagged values marked."""
 
 from isoloss import tables
-from isoloss.figures import canvas, quality
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, quality
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params, output = snakemake.input, snakemake.params, snakemake.output

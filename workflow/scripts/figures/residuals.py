@@ -1,9 +1,9 @@
 """Draw the residuals of the laws, and what each point does to them."""
 
 from isoloss import tables
-from isoloss.figures import canvas, residuals
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, residuals
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

@@ -1,9 +1,9 @@
 """Draw the scaling laws of the arms with their points and the multiplier."""
 
 from isoloss import tables
-from isoloss.figures import canvas, scaling
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, scaling
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

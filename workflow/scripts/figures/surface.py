@@ -1,9 +1,9 @@
 """Draw the loss surface over parameters and tokens."""
 
 from isoloss import tables
-from isoloss.figures import canvas, surface
 from isoloss.job import job
-from isoloss.style import paper
+from isoloss.paper.figures import canvas, surface
+from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params

@@ -1,33 +1,25 @@
-"""FLOP accounting: parameters and FLOPs per token of an architecture, by convention."""
+"""FLOPs per token and parameters of an architecture, by convention."""
 
-from isoloss.flops.conventions import CONVENTIONS
-from isoloss.flops.lengths import cost_ratios, overtaking_length
-from isoloss.flops.parameters import Parameters, count_parameters
-from isoloss.flops.per_token import (
-    breakdown,
-    convention_ratios,
-    conversion,
-    flop_per_token,
-    notes,
-    parameters_counted,
-)
-from isoloss.flops.table import flops_table
-from isoloss.flops.tokens import megatron_ramp, ramped_tokens, training_compute
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "CONVENTIONS",
-    "Parameters",
-    "breakdown",
-    "convention_ratios",
-    "conversion",
-    "cost_ratios",
-    "count_parameters",
-    "flop_per_token",
-    "flops_table",
-    "megatron_ramp",
-    "notes",
-    "overtaking_length",
-    "parameters_counted",
-    "ramped_tokens",
-    "training_compute",
-]
+_PUBLIC = {
+    "CONVENTIONS": "conventions",
+    "Parameters": "parameters",
+    "breakdown": "per_token",
+    "convention_ratios": "per_token",
+    "conversion": "per_token",
+    "cost_ratios": "lengths",
+    "count_parameters": "parameters",
+    "flop_per_token": "per_token",
+    "flops_table": "table",
+    "notes": "per_token",
+    "overtaking_length": "lengths",
+    "parameters_counted": "per_token",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f"isoloss.flops.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module 'isoloss.flops' has no attribute {name!r}")

@@ -1,6 +1,12 @@
-"""Reads training logs of any format into one long table."""
+"""Training logs of any format as one long table."""
 
-from isoloss.logs.reading import Log, detect, read
-from isoloss.logs.records import LogError
+from importlib import import_module
+from typing import Any
 
-__all__ = ["Log", "LogError", "detect", "read"]
+_PUBLIC = {"Log": "reading", "detect": "reading", "read": "reading", "LogError": "records"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f"isoloss.logs.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module 'isoloss.logs' has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """All log formats; a new one is a module, an import and an entry here."""
 
-from isoloss.logs import (
+from isoloss.logs.formats import (
     composer,
     delimited,
     huggingface,

@@ -1,0 +1,1 @@
+"""Which logged values and which runs are to be used."""

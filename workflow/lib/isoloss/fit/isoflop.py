@@ -1,0 +1,195 @@
+"""Iso-FLOP curves: the size of lowest loss at each compute budget, and how it grows with compute.
+
+Approach 2 of Hoffmann et al. 2022 (arXiv:2203.15556): at each budget a parabola (or a cubic) of
+loss in log N, whose minimum gives N* and D* = C / (6 N*); over budgets, power laws in C.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from isoloss.fit.estimators import Floats
+from isoloss.fit.inputs import Values, positive
+from isoloss.fit.problem import FitError
+from isoloss.units import PFLOP_S_DAY
+
+ORDERS = {"parabola": 2, "cubic": 3}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The loss curve of one budget and its minimum.
+
+    compute_pflop_s_days: geometric mean of its points. Without a minimum between its smallest
+    and largest size, all optimal values are NaN and `reason` says why. Standard errors need more
+    points than coefficients.
+    """
+
+    compute_pflop_s_days: float
+    curve: str
+    n_points: int
+    optimal_parameters: float
+    optimal_tokens: float
+    optimal_loss: float
+    log_parameters_se: float
+    rms_residual: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """N* = parameters_coefficient C^parameters_exponent, and D* likewise; C in PFLOP/s-days.
+
+    As D* = C / (6 N*), the exponents add up to 1 and have one standard error (NaN with two
+    budgets).
+    """
+
+    curve: str
+    parameters_coefficient: float
+    parameters_exponent: float
+    tokens_coefficient: float
+    tokens_exponent: float
+    exponent_se: float
+    n_budgets: int
+
+
+def budgets(compute: Values, tolerance: float = 0.1) -> npt.NDArray[np.intp]:
+    """Number the budgets of points: computes within a factor of 1 + tolerance of the next."""
+    (c,) = positive(compute=compute)
+    order = np.argsort(c, kind="stable")
+    steps = np.diff(np.log(c[order])) > np.log1p(tolerance)
+    labels = np.empty(c.size, dtype=np.intp)
+    labels[order] = np.concatenate([[0], np.cumsum(steps)])
+    return labels
+
+
+def require_budgets(labels: npt.ArrayLike, curve: str = "parabola") -> None:
+    """Raise FitError unless two budgets have a size more than the curve has degrees."""
+    if curve not in ORDERS:
+        raise ValueError(f"no curve {curve!r}; expected one of {', '.join(ORDERS)}")
+    counts = np.unique(labels, return_counts=True)[1]
+    needs = ORDERS[curve] + 1
+    if np.count_nonzero(counts >= needs) < 2:
+        raise FitError(
+            f"isoflop with a {curve} needs 2 or more budgets of {needs} or more sizes; got "
+            f"{counts.size} of {', '.join(map(str, counts))} sizes"
+        )
+
+
+def fit_budget(
+    compute: Values, parameters: Values, loss: Values, curve: str = "parabola"
+) -> Budget:
+    """Fit loss = sum_k c_k x^k in x = log N at one budget and find its minimum x*.
+
+    The minimum is where the slope vanishes with a positive second derivative, strictly between
+    the smallest and the largest size. Its standard error is that of the implicit function,
+    dx*/dc_k = -k x*^(k-1) / L''(x*).
+    """
+    c, n, y = positive(compute=compute, parameters=parameters, loss=loss)
+    order = ORDERS[curve]
+    mean_compute = float(np.exp(np.log(c).mean()))
+    if np.unique(n).size <= order:
+        reason = f"a {curve} needs {order + 1} sizes; got {np.unique(n).size}"
+        return _unbracketed(mean_compute, curve, y.size, np.nan, reason)
+    logs = np.log(n)
+    centre, half = (logs.max() + logs.min()) / 2, (logs.max() - logs.min()) / 2
+    x = (logs - centre) / half
+    powers = x[:, None] ** np.arange(order + 1)
+    q, r = np.linalg.qr(powers)
+    coefficients = np.linalg.solve(r, np.einsum("nk,n->k", q, y))
+    residual = y - np.einsum("nk,k->n", powers, coefficients)
+    rms = float(np.sqrt(np.mean(residual**2)))
+    minimum = _minimum(coefficients)
+    if minimum is None:
+        smallest = n[np.argmin(y)]
+        reason = f"no minimum between the sizes; the lowest loss is at {smallest:.4g} parameters"
+        return _unbracketed(mean_compute, curve, y.size, rms, reason)
+    k = np.arange(order + 1)
+    bend = float(np.sum(k * (k - 1) * coefficients * minimum ** np.maximum(k - 2, 0)))
+    slope = -k * minimum ** np.maximum(k - 1, 0) / bend
+    freedom = y.size - order - 1
+    moved = np.linalg.solve(r.T, slope)
+    scatter = np.sum(residual**2) / freedom if freedom else np.nan
+    best = float(np.exp(centre + half * minimum))
+    return Budget(
+        compute_pflop_s_days=mean_compute,
+        curve=curve,
+        n_points=y.size,
+        optimal_parameters=best,
+        optimal_tokens=mean_compute * PFLOP_S_DAY / (6 * best),
+        optimal_loss=float(np.sum(coefficients * minimum**k)),
+        log_parameters_se=float(half * np.sqrt(scatter * np.sum(moved**2))),
+        rms_residual=rms,
+        reason="",
+    )
+
+
+def _minimum(coefficients: Floats) -> float | None:
+    """Where a polynomial has its lowest interior minimum on (-1, 1), if it has one."""
+    curve = np.polynomial.Polynomial(coefficients)
+    roots = curve.deriv().roots()
+    places = roots[np.isreal(roots)].real
+    inside = [float(x) for x in places if -1 < x < 1 and curve.deriv(2)(x) > 0]
+    return min(inside, key=curve) if inside else None
+
+
+def _unbracketed(compute: float, curve: str, points: int, rms: float, reason: str) -> Budget:
+    nan = float("nan")
+    return Budget(compute, curve, points, nan, nan, nan, nan, rms, reason)
+
+
+def fit_isoflop(
+    compute: Values,
+    parameters: Values,
+    loss: Values,
+    budget: npt.ArrayLike | None = None,
+    curve: str = "parabola",
+) -> tuple[pd.DataFrame, Allocation]:
+    """Fit every budget, and N* and D* over the budgets that have a minimum.
+
+    compute: PFLOP/s-days. budget: a label a point; by default `budgets(compute)`. Returns a row a
+    `Budget`, by compute, and the allocation. Raises FitError with fewer than two minima.
+    """
+    c, n, y = positive(compute=compute, parameters=parameters, loss=loss)
+    labels = budgets(c) if budget is None else np.asarray(budget)
+    require_budgets(labels, curve)
+    fits = [
+        fit_budget(c[labels == label], n[labels == label], y[labels == label], curve)
+        for label in np.unique(labels)
+    ]
+    table = pd.DataFrame([asdict(fit) for fit in fits])
+    table = table.sort_values("compute_pflop_s_days", ignore_index=True)
+    found = table[table["reason"] == ""]
+    if len(found) < 2:
+        raise FitError(
+            f"isoflop needs 2 or more budgets with a minimum between their sizes; got {len(found)} "
+            f"of {len(table)}: {'; '.join(table['reason'][table['reason'] != ''])}"
+        )
+    where = found["compute_pflop_s_days"].to_numpy(), found["optimal_parameters"].to_numpy()
+    return table, allocation(*where, curve=curve)
+
+
+def allocation(compute: Values, optimal_parameters: Values, curve: str) -> Allocation:
+    """Fit N* = k C^a by least squares on log N*, and D* = C / (6 N*)."""
+    c, n = positive(compute=compute, optimal_parameters=optimal_parameters)
+    x, y = np.log(c), np.log(n)
+    centred = x - x.mean()
+    spread = float(np.sum(centred**2))
+    if spread == 0:
+        raise FitError(f"{c.size} optima at one compute; expected 2 or more computes")
+    exponent = float(np.sum(centred * y)) / spread
+    level = float(y.mean() - exponent * x.mean())
+    residual = y - level - exponent * x
+    freedom = c.size - 2
+    variance = float(np.sum(residual**2)) / freedom / spread if freedom else float("nan")
+    return Allocation(
+        curve=curve,
+        parameters_coefficient=float(np.exp(level)),
+        parameters_exponent=exponent,
+        tokens_coefficient=float(PFLOP_S_DAY / 6 / np.exp(level)),
+        tokens_exponent=1 - exponent,
+        exponent_se=float(np.sqrt(variance)),
+        n_budgets=c.size,
+    )

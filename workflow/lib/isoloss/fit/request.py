@@ -1,0 +1,72 @@
+"""Which laws a study asks for, and whether its points can carry them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from isoloss.fit import fitting, isoflop
+from isoloss.fit.estimators import ESTIMATORS
+from isoloss.fit.inputs import one_of
+from isoloss.fit.problem import FitError
+
+SURFACE, ISOFLOP = "chinchilla", "isoflop"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One law by one method."""
+
+    law: str
+    method: str
+
+    @property
+    def surface(self) -> bool:
+        """Whether it is a law of parameters and tokens, not of compute alone."""
+        return self.law in (SURFACE, ISOFLOP)
+
+
+def requests(fit: Mapping[str, Any]) -> tuple[Request, ...]:
+    """The laws and methods of a study's `fit` section, the headline first, each once.
+
+    An entry of `also` without a method takes the headline's; isoflop a parabola. Raises ValueError
+    for a law and a method that do not go together.
+    """
+    if fit["law"] == ISOFLOP:
+        raise ValueError(
+            "law isoflop gives the best size at each budget and no loss against compute, hence no "
+            "multiplier; it can stand in `also`, beside a headline law"
+        )
+    found = []
+    for entry in [{"law": fit["law"], "method": fit["method"]}, *fit.get("also", [])]:
+        law = entry["law"]
+        known = list(isoflop.ORDERS if law == ISOFLOP else ESTIMATORS)
+        method = entry.get("method", known[0] if law == ISOFLOP else fit["method"])
+        found.append(Request(law, one_of(f"method of law {law}:", method, known)))
+    return tuple(dict.fromkeys(found))
+
+
+def require(
+    request: Request,
+    compute: Sequence[float],
+    parameters: Sequence[float] = (),
+    tokens: Sequence[float] = (),
+) -> None:
+    """Raise FitError, saying what is needed, unless points can carry a law.
+
+    compute: PFLOP/s-days. parameters, tokens: for laws of them; NaN where a point does not tell.
+    """
+    if not request.surface:
+        fitting.require(request.law, len(set(compute)))
+        return
+    if not all(map(isfinite, (*parameters, *tokens))):
+        raise FitError(f"law {request.law} needs the parameters and the tokens of every run")
+    if request.law == ISOFLOP:
+        isoflop.require_budgets(isoflop.budgets(compute), request.method)
+        return
+    sizes, counts = len(set(parameters)), len(set(tokens))
+    if len(compute) < 6 or min(sizes, counts) < 3:
+        raise FitError(
+            f"law {request.law} has 5 parameters and needs 6 runs or more, of 3 sizes and 3 token "
+            f"counts or more; got {len(compute)} runs, {sizes} sizes and {counts} token counts"
+        )

@@ -1,0 +1,325 @@
+"""JSON lines: one object a line, flat, nested (names joined by dots) or one metric a line."""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+
+from isoloss.logs import lines
+from isoloss.logs.formats.plain import PLAIN
+from isoloss.logs.numbers import Kinds, number
+from isoloss.logs.records import Bad, Block, Format, Source
+from isoloss.logs.stack import stacked
+
+_NAMES, _VALUES = ("metric", "name", "key", "tag"), ("value", "val")
+_SAMPLE = 1000
+_DEEP = 200
+# null and quoted words are numbers that are missing, not keys that are missing.
+_MISSING = re.compile(rb':\s*(?:null|"[+-]?(?:nan|null|none)")(?=\s*[,}])', re.IGNORECASE)
+_NULL = b"null"
+
+
+def flat(record: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """The leaves of an object, the names of nested ones joined by dots."""
+    for key, value in record.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def cell(value: Any) -> float | None:
+    """A leaf as a number; None for what is no number in any log: truth values and lists."""
+    if value is None:
+        return math.nan
+    if isinstance(value, (bool, list)):
+        return None
+    return number(value) if isinstance(value, str) else float(value)
+
+
+def objects(line: bytes) -> list[dict[str, Any]]:
+    """The objects of a line: one, or several if lines were glued; padding of NULs is left out."""
+    text = line.strip(b"\0 \t\r").decode()
+    decoder, found, at = json.JSONDecoder(), [], 0
+    while at < len(text):
+        record, at = decoder.raw_decode(text, at)
+        if not isinstance(record, dict):
+            raise ValueError("not an object")
+        found.append(record)
+        while at < len(text) and text[at] in " \t":
+            at += 1
+    return found
+
+
+def _schema(keep: Iterable[str]) -> pa.Schema:
+    """Arrow's schema of the wanted names: `a.b` is a name as it stands, or b nested in a."""
+    leaf: dict[str, Any] = {}
+    for name in sorted(keep):
+        leaf.setdefault(name, pa.float64())
+        *outer, last = name.split(".")
+        node = leaf
+        for part in outer:
+            inner = node.setdefault(part, {})
+            if not isinstance(inner, dict):
+                break
+            node = inner
+        else:
+            node.setdefault(last, pa.float64())
+
+    def fields(node: Mapping[str, Any]) -> list[pa.Field]:
+        return [
+            pa.field(name, pa.struct(fields(inner)) if isinstance(inner, dict) else inner)
+            for name, inner in node.items()
+        ]
+
+    return pa.schema(fields(leaf))
+
+
+def _flatten(table: pa.Table) -> pa.Table:
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    columns: dict[str, Any] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        both = name in columns
+        columns[name] = pc.coalesce(columns[name], column) if both else column
+    return pa.table(columns)
+
+
+def _whole(block: lines.Lines) -> bool:
+    """Whether every line starts with { and ends with }, so that no object spans lines, and no line
+    is nested deeply: that, Arrow does not survive."""
+    data, ends = np.frombuffer(block.data, np.uint8), block.ends
+    back = 2 if block.data[: ends[0]].endswith(b"\r") else 1
+    if ends[0] < back or (np.diff(ends) <= back).any():
+        return False
+    starts = data[np.concatenate(([0], ends[:-1] + 1))]
+    if (starts != ord("{")).any() or (data[ends - back] != ord("}")).any():
+        return False
+    openings = (data == ord("{")) | (data == ord("["))
+    if np.count_nonzero(openings) < len(ends) + _DEEP:
+        return True
+    each = np.diff(np.searchsorted(np.flatnonzero(openings), ends), prepend=0)
+    return bool(each.max() <= _DEEP)
+
+
+def _parsed(data: bytes, **options: Any) -> pa.Table | None:
+    try:
+        return pyarrow.json.read_json(
+            pa.BufferReader(data),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(data)),
+            parse_options=pyarrow.json.ParseOptions(**options),
+        )
+    except pa.ArrowInvalid:
+        return None
+
+
+class _Reader:
+    def __init__(
+        self, keep: frozenset[str] | None, long: tuple[str, str] | None, kinds: Kinds
+    ) -> None:
+        self.keep, self.long, self.kinds = keep, long, kinds
+        self.schema = None if keep is None else _schema(keep)
+        if self.schema is not None and long is not None:
+            for name, kind in zip(long, (pa.string(), pa.float64()), strict=True):
+                at = self.schema.get_field_index(name)
+                field = pa.field(name, kind)
+                self.schema = self.schema.append(field) if at < 0 else self.schema.set(at, field)
+        self.uniform = True
+        self.quarantine: list[Bad] = []
+        self.notes: list[str] = []
+        self.seen: dict[str, None] = {}
+
+    def fast(self, block: lines.Lines) -> pa.Table | None:
+        """The block by Arrow if its lines are one whole object each, else None."""
+        if self.keep is None or not _whole(block):
+            return None
+        try:
+            return self._fast(block)
+        except UnicodeDecodeError:
+            # Arrow looks into names when they are asked for, not before.
+            return None
+
+    def _fast(self, block: lines.Lines) -> pa.Table | None:
+        table = self._arrow(block.data)
+        if table is None or (any(c.null_count for c in table.columns) and _NULL in block.data):
+            # A null is a number that is missing; for Arrow it is the same as no key.
+            table = self._arrow(_MISSING.sub(b": NaN", block.data))
+        if table is None or len(table) != len(block.ends):
+            return None
+        if self.long:
+            table = self._pivot(table)
+        return table.add_column(0, "offset", lines.offsets(block.first, len(table)))
+
+    def _arrow(self, data: bytes) -> pa.Table | None:
+        """The wanted columns as doubles: types found by Arrow, or else set beforehand."""
+        if self.uniform:
+            table = _parsed(data)
+            table = None if table is None else self._doubles(_flatten(table))
+            if table is not None:
+                return table
+        table = _parsed(data, explicit_schema=self.schema, unexpected_field_behavior="ignore")
+        if table is not None:
+            # Some other name holds now a number, now a text: that will go on.
+            self.uniform = False
+            return self._doubles(_flatten(table))
+        return None
+
+    def _doubles(self, table: pa.Table) -> pa.Table | None:
+        assert self.keep is not None
+        columns = {}
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            kind = column.type
+            if self.long and name == self.long[0]:
+                if not pa.types.is_string(kind):
+                    return None
+                columns[name] = column
+            elif name in self.keep or (self.long and name == self.long[1]):
+                if not (
+                    pa.types.is_floating(kind)
+                    or pa.types.is_integer(kind)
+                    or pa.types.is_null(kind)
+                ):
+                    return None
+                columns[name] = column.cast(pa.float64(), safe=False)
+        # A table without columns would not know its length.
+        return pa.table(columns) if columns else None
+
+    def _pivot(self, table: pa.Table) -> pa.Table:
+        """One metric a line: a column for each metric's name."""
+        assert self.long is not None
+        names, values = (table[name].combine_chunks() for name in self.long)
+        wide = table.drop_columns(list(self.long))
+        for name in pc.unique(names).to_pylist():
+            if name is not None:
+                self.seen[name] = None
+                if self.keep is None or name in self.keep:
+                    column = pc.if_else(pc.equal(names, name), values, None)
+                    at = wide.schema.get_field_index(name)
+                    wide = (
+                        wide.append_column(name, column)
+                        if at < 0
+                        else wide.set_column(at, name, pc.coalesce(column, wide[name]))
+                    )
+        return wide
+
+    def slow(self, block: lines.Lines) -> pa.Table:
+        """The block line by line; what cannot be read goes to the quarantine."""
+        offsets: list[int] = []
+        rows: list[dict[str, float]] = []
+        for number_, line in block:
+            try:
+                found = [self._row(record) for record in objects(lines.short(line))]
+            except (ValueError, RecursionError, OverflowError) as error:
+                if number_ == block.torn:
+                    self.notes.append(lines.torn_note(number_))
+                else:
+                    self.quarantine.append(Bad(number_, reason(error), line[:200]))
+                continue
+            rows += found
+            offsets += [number_] * len(found)
+        return lines.table(offsets, rows)
+
+    def _row(self, record: Mapping[str, Any]) -> dict[str, float]:
+        leaves = dict(flat(record))
+        if self.long and isinstance(leaves.get(self.long[0]), str) and self.long[1] in leaves:
+            leaves[leaves.pop(self.long[0])] = leaves.pop(self.long[1])
+        row = {}
+        for name, value in leaves.items():
+            self.seen[name] = None
+            if self.keep is not None and name not in self.keep:
+                continue
+            try:
+                text = isinstance(value, str)
+                as_number = self.kinds.read(name, value) if text else cell(value)
+            except ValueError:
+                if self.keep is None:
+                    continue
+                raise ValueError(f"{name} is no number: {value!r:.60}") from None
+            if as_number is not None:
+                row[name] = as_number
+        return row
+
+
+def reason(error: Exception) -> str:
+    """Why a line of JSON cannot be read, in a few words."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON: {error.msg} at character {error.pos}"
+    return str(error)
+
+
+def records(head: bytes) -> list[dict[str, Any]]:
+    """The objects in the whole lines at the head of a file, the broken ones left out."""
+    found: list[dict[str, Any]] = []
+    for line in head.split(b"\n")[:_SAMPLE]:
+        try:
+            found += objects(lines.short(line))
+        except (ValueError, RecursionError):
+            continue
+    return found
+
+
+def _long(sample: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """The keys of name and value if every object holds one metric by name."""
+    pairs = {
+        (name, value)
+        for record in sample
+        for name in _NAMES
+        for value in _VALUES
+        if isinstance(record.get(name), str) and value in record
+    }
+    return min(pairs) if len(pairs) == 1 else None
+
+
+def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
+    start = file.tell()
+    sample = records(file.read(1 << 20))
+    file.seek(start)
+    texts: dict[str, list[str]] = {}
+    for record in sample:
+        for name, value in flat(record):
+            if isinstance(value, (str, int, float)):
+                texts.setdefault(name, []).append(str(value))
+    kinds = Kinds.of(texts)
+    notes = kinds.notes(keep) if keep is not None else []
+    reader = _Reader(keep and keep - kinds.texts, _long(sample), kinds)
+    reader.seen.update(dict.fromkeys(name for record in sample for name, _ in flat(record)))
+    table = stacked(lines.tables(file, reader.fast, reader.slow))
+    return Source(
+        (Block(table),),
+        tuple(reader.quarantine),
+        (*notes, *reader.notes),
+        tuple(reader.seen),
+    )
+
+
+def read(file: BinaryIO) -> Source:
+    """Every number of a JSON lines log."""
+    return _read(file, None)
+
+
+def read_columns(file: BinaryIO, keep: frozenset[str]) -> Source:
+    """The numbers of the given names, whole blocks at a time."""
+    return _read(file, keep)
+
+
+def sniff(head: bytes) -> bool:
+    """Most of the first lines are JSON objects."""
+    body = [line for line in head.split(b"\n")[:50] if line.strip(b"\0 \t\r")]
+    whole = body[:-1] if len(body) > 1 and len(head) >= 1 << 16 else body
+    good = sum(line.lstrip(b"\0 \t").startswith(b"{") and bool(records(line)) for line in whole)
+    return good > len(whole) / 2
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("jsonl", sniff, read, PLAIN, read_columns=read_columns, generic=True),
+)

@@ -1,0 +1,110 @@
+"""Raw logs of a set of runs -> one long table, what each run holds, and what could not be read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isoloss.logs.lossy import losses
+from isoloss.logs.reading import Log, read
+from isoloss.logs.records import LogError
+
+COLUMNS = (  # of the long table
+    *("run", "segment", "source", "offset", "step", "tokens", "compute_pflop_s_days", "metric"),
+    *("value", "wall_time_s", "aggregation", "digits", "tokens_from"),
+)
+NOTHING = {
+    **{"format": "", "values": 0, "segments": 0, "quarantined": 0, "logged_tokens": float("nan")},
+    **{"tokens_from": "", "lossy": "", "error": "", "notes": ""},
+}
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The long table (see `isoloss.logs.read`), one row a run, and one row a broken record."""
+
+    table: pd.DataFrame
+    runs: pd.DataFrame
+    quarantine: pd.DataFrame
+
+
+def ingest(
+    runs: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, str | None] | None,
+    folder: Path,
+    log: Mapping[str, Any],
+) -> Ingested:
+    """Read the logs of `runs` (rows of a run sheet whose paths are relative to `folder`).
+
+    metrics: metric -> logged column, None for the format's own. log: further keywords of
+    `isoloss.logs.read`. A log that cannot be read, or that has no compute axis (neither tokens
+    nor compute, nor a step with the run sheet's `tokens_per_step`) gives no values; its row says
+    why in `error`, so that the others can be looked at.
+    """
+    tables, quarantines, rows = [], [], []
+    for run in runs:
+        row = {"run": run["run"]} | NOTHING
+        rows.append(row)
+        try:
+            got = _read(run, metrics, folder, log)
+        except LogError as error:
+            row["error"] = " ".join(str(error).split())
+            continue
+        table = got.table
+        tables.append(table)
+        got.quarantine.insert(0, "run", run["run"])
+        quarantines.append(got.quarantine)
+        lossy = _lossy(table)
+        row |= {
+            "format": got.format,
+            "values": len(table),
+            "segments": table["segment"].nunique(),
+            "quarantined": len(got.quarantine),
+            "logged_tokens": table["tokens"].max(),
+            "tokens_from": " + ".join(sorted(set(table["tokens_from"]) - {""})),
+            "lossy": " | ".join(lossy),
+            "notes": " | ".join(note for note in got.notes if note not in lossy),
+        }
+    return Ingested(
+        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS),
+        pd.DataFrame(rows),
+        pd.concat(quarantines, ignore_index=True)
+        if quarantines
+        else pd.DataFrame(columns=["run", "source", "offset", "reason", "head"]),
+    )
+
+
+def _read(
+    run: Mapping[str, Any],
+    metrics: Mapping[str, str | None] | None,
+    folder: Path,
+    log: Mapping[str, Any],
+) -> Log:
+    got = read(
+        [folder / part.strip() for part in run["log"].split(";") if part.strip()],
+        format=run.get("format") or log.get("format") or "auto",
+        run=run["run"],
+        metrics=metrics,
+        tokens_per_step=run.get("tokens_per_step"),
+        sequence_length=run.get("sequence_length"),
+        **{key: value for key, value in log.items() if key != "format"},
+    )
+    if got.table[["tokens", "compute_pflop_s_days"]].isna().all(axis=None):
+        raise LogError(
+            f"{run['log']}: no tokens and no compute in this log. Name the column in the study "
+            "(`log: {tokens: ...}` or `log: {compute: ...}`), or give `tokens_per_step` in the "
+            "run sheet to count tokens from the steps."
+        )
+    return got
+
+
+def _lossy(table: pd.DataFrame) -> list[str]:
+    """What the log has lost, by metric: digits, points, steps between."""
+    notes = []
+    for metric, values in table.groupby("metric", observed=True):
+        few = values["digits"].min()
+        digits = None if pd.isna(few) else int(few)
+        notes += losses(str(metric), len(values), digits, list(values["aggregation"].unique()))
+    return notes

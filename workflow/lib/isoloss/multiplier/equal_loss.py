@@ -1,0 +1,249 @@
+"""Equal-loss compute multipliers C_baseline(L) / C_candidate(L) and their intervals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isoloss.fit.estimators import ESTIMATORS, Floats
+from isoloss.fit.functions import LAWS, Law, Values
+from isoloss.fit.inputs import weighted
+from isoloss.multiplier.intervals import Influence, Interval, delta, jackknife, none, percentile
+
+ILL_CONDITIONED = 1e7
+INTERVALS = ("auto", "delta_t", "jackknife_t", "percentile")
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """A fitted law of one arm with the points it was fitted to, one a row.
+
+    parameters: in the law's order. compute: PFLOP/s-days. loss: nats. model: the size key that
+    pairs arms. run: points of one run share their errors. weights: those of the fit.
+    draws: resampled parameters (R, P), joint with those of the other arm where arms are paired;
+    drawn: their kind.
+    """
+
+    law: Law
+    method: str
+    parameters: tuple[float, ...]
+    compute: Floats
+    loss: Floats
+    model: tuple[str, ...]
+    run: tuple[str, ...]
+    weights: Floats
+    draws: Floats | None = None
+    drawn: str = ""
+
+
+def arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | None = None) -> Arm:
+    """Build an arm from its row of the fit table and its used rows of the points table.
+
+    points: columns compute_pflop_s_days, loss, model and, where a run has several points, run;
+    loss_se where the fit was weighted. draws: the rows of the draws table for the same fit; those
+    that did not converge do not count.
+    """
+    law, method = LAWS[str(fit["law"])], str(fit["method"])
+    columns = {"break_compute": "break_compute_pflop_s_days"}
+    if len(points) != int(fit["n_points"]):
+        raise ValueError(f"a fit to {fit['n_points']} points came with {len(points)} points")
+    loss = points["loss"].to_numpy(np.float64)
+    loss_se = points["loss_se"] if str(fit.get("weighted", False)) == "True" else None
+    resampled = None
+    if draws is not None:
+        resampled = draws[list(law.parameters)].to_numpy(np.float64, copy=True)
+        resampled[~draws["converged"].to_numpy(bool)] = np.nan
+    return Arm(
+        law=law,
+        method=method,
+        parameters=tuple(float(fit[columns.get(name, name)]) for name in law.parameters),
+        compute=points["compute_pflop_s_days"].to_numpy(np.float64),
+        loss=loss,
+        model=tuple(points["model"].astype(str)),
+        run=tuple(points["run"].astype(str)) if "run" in points else tuple(map(str, points.index)),
+        weights=weighted(loss, loss_se, method)[1],
+        draws=resampled,
+        drawn="" if draws is None else str(draws["kind"].iloc[0]),
+    )
+
+
+def overlap(baseline: Arm, candidate: Arm) -> tuple[float, float] | None:
+    """Lowest and highest loss that both arms observed; None where their ranges do not meet."""
+    low = float(max(baseline.loss.min(), candidate.loss.min()))
+    high = float(min(baseline.loss.max(), candidate.loss.max()))
+    return (low, high) if low <= high else None
+
+
+def loss_grid(baseline: Arm, candidate: Arm, size: int = 50) -> Floats:
+    """Losses over the overlap, evenly spaced in log loss; empty where there is none."""
+    ends = overlap(baseline, candidate)
+    if ends is None:
+        return np.empty(0)
+    grid = np.geomspace(*ends, size)
+    grid[[0, -1]] = ends  # geomspace may miss its ends by a rounding.
+    return grid
+
+
+def multiplier(
+    baseline: Arm,
+    candidate: Arm,
+    loss: Values,
+    *,
+    pair_by: bool = True,
+    confidence: float = 0.95,
+    interval: str = "auto",
+) -> pd.DataFrame:
+    """Compute multiplier at each loss, M = C_baseline(L) / C_candidate(L), one row a loss.
+
+    Arms are paired (with pair_by) where they have the same models; their errors are then taken as
+    correlated within a model. The interval, on log M, is one of
+    delta_t: delta method with Student's t, one point a model (`intervals.delta`);
+    jackknife_t: from leaving out models (runs, where not paired), for points that share runs
+        (`intervals.jackknife`);
+    percentile: quantiles of the multiplier over the draws of both arms;
+    auto: delta_t, or jackknife_t where points share models or runs; percentile for the methods
+        that neither holds for (Huber).
+    A loss that no compute reaches in an arm has NaN, and a reason; so has an interval that does
+    not exist.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence:g}; expected above 0 and below 1")
+    if interval not in INTERVALS:
+        raise ValueError(f"no interval {interval!r}; expected one of {', '.join(INTERVALS)}")
+    losses = np.atleast_1d(np.asarray(loss, dtype=np.float64))
+    if not (np.isfinite(losses) & (losses > 0)).all():
+        raise ValueError(f"losses {losses} must be finite and above 0")
+    arms = (baseline, candidate)
+    log_c, found, chosen, paired = log_interval(
+        arms, losses, pair_by=pair_by, confidence=confidence, interval=interval
+    )
+    with np.errstate(over="ignore"):  # Far outside the data, infinity is the answer.
+        columns = np.exp([log_c[1], log_c[0] - log_c[1], found.low, found.high])
+    ends = overlap(baseline, candidate)
+    outside = np.ones_like(losses, dtype=bool)
+    if ends is not None:
+        outside = (losses < ends[0]) | (losses > ends[1])
+    return pd.DataFrame(
+        {
+            "loss": losses,
+            "candidate_compute_pflop_s_days": columns[0],
+            "multiplier": columns[1],
+            "ci_low": columns[2],
+            "ci_high": columns[3],
+            "confidence": confidence,
+            "interval": f"percentile_{baseline.drawn}" if chosen == "percentile" else chosen,
+            "degrees_of_freedom": found.freedom,
+            "pairing": "paired" if paired else "welch",
+            "residual_correlation": found.correlation,
+            "n_points": min(a.loss.size for a in arms),
+            "extrapolated": outside,
+            "reason": _reasons(arms, losses, log_c, found),
+        }
+    )
+
+
+Arms = tuple[Arm, Arm]
+
+
+def log_interval(
+    arms: Arms,
+    losses: Floats,
+    *,
+    pair_by: bool = True,
+    confidence: float = 0.95,
+    interval: str = "auto",
+) -> tuple[list[Floats], Interval, str, bool]:
+    """log C(L) of both arms, the interval of log M, its name, and whether arms are paired."""
+    paired = pair_by and set(arms[0].model) == set(arms[1].model)
+    shared = [a.model if paired else a.run for a in arms]
+    log_c = [a.law.log_inverse(losses, *a.parameters) for a in arms]
+    chosen = _choose(arms, shared) if interval == "auto" else interval
+    if chosen == "percentile":
+        found = _from_draws(arms, losses, confidence)
+    elif not all(ESTIMATORS[a.method].least_squares for a in arms):
+        found = none(losses.size, "a Huber fit has no interval but percentile")
+    else:
+        method = delta if chosen == "delta_t" else jackknife
+        first, second = (
+            _influence(a, losses, labels) for a, labels in zip(arms, shared, strict=True)
+        )
+        if first is None or second is None:
+            found = none(losses.size, "the parameters of a fit are not identifiable")
+        else:
+            found = method(log_c[0] - log_c[1], first, second, confidence, paired=paired)
+    return log_c, found, chosen, paired
+
+
+def _choose(arms: Arms, shared: list[tuple[str, ...]]) -> str:
+    if not all(ESTIMATORS[a.method].least_squares for a in arms):
+        return "percentile"
+    single = all(len(set(labels)) == len(labels) for labels in shared)
+    return "delta_t" if single else "jackknife_t"
+
+
+def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | None:
+    """Influence of the residuals, on the scale of the fit (log loss or loss), on log C(L).
+
+    A floor at its bound of 0 is no parameter. None where the Jacobian is singular.
+    """
+    fitted = a.law.value(a.compute, *a.parameters)
+    scale = np.sqrt(a.weights) / (fitted if ESTIMATORS[a.method].log else 1.0)
+    difference = np.log(a.loss / fitted) * fitted if ESTIMATORS[a.method].log else a.loss - fitted
+    free = [
+        (name, v) != ("floor", 0) for name, v in zip(a.law.parameters, a.parameters, strict=True)
+    ]
+    jacobian = a.law.gradient(a.compute, *a.parameters)[:, free] * scale[:, None]
+    slope = a.law.inverse_gradient(losses, *a.parameters)[:, free]
+    length = np.sqrt(np.sum(jacobian**2, axis=0))
+    if not (length > 0).all() or not np.linalg.cond(jacobian / length) < ILL_CONDITIONED:
+        return None
+    inverse = np.linalg.inv(np.einsum("np,nq->pq", jacobian, jacobian))
+    projection = np.einsum("pq,nq->pn", inverse, jacobian)
+    return Influence(
+        residual=difference * scale,
+        weights=np.einsum("kp,pn->kn", slope, projection),
+        hat=np.einsum("mp,pn->mn", jacobian, projection),
+        size=sum(free),
+        labels=labels,
+    )
+
+
+def _from_draws(arms: Arms, losses: Floats, confidence: float) -> Interval:
+    """Quantiles over draws; where one arm never reaches the loss, M is 0 or infinite."""
+    first, second = (a.draws for a in arms)
+    if first is None or second is None:
+        return none(losses.size, "no draws of both arms")
+    if "jackknife" in (arms[0].drawn, arms[1].drawn):
+        raise ValueError("draws by jackknife have no quantiles; use interval 'jackknife_t'")
+    if len(first) != len(second) or arms[0].drawn != arms[1].drawn:
+        raise ValueError(
+            f"the draws of the arms do not go together: {len(first)} by {arms[0].drawn}, "
+            f"{len(second)} by {arms[1].drawn}"
+        )
+    b, c = (
+        a.law.log_inverse(losses[None, :], *draws.T[:, :, None])
+        for a, draws in zip(arms, (first, second), strict=True)
+    )
+    log_m = np.where(np.isnan(b), np.inf, b) - np.where(np.isnan(c), 0.0, c)
+    log_m = np.where(np.isnan(c), np.where(np.isnan(b), np.nan, -np.inf), log_m)
+    log_m[~np.isfinite(first + second).all(axis=1)] = np.nan
+    return percentile(log_m, confidence)
+
+
+def _reasons(arms: Arms, losses: Floats, log_c: list[Floats], found: Interval) -> list[str]:
+    reasons = []
+    for i, at in enumerate(losses):
+        parts = []
+        for name, a, reached in zip(("baseline", "candidate"), arms, log_c, strict=True):
+            if np.isnan(reached[i]):
+                by = dict(zip(a.law.parameters, a.parameters, strict=True))
+                exponent = min(v for key, v in by.items() if key.startswith("exponent"))
+                floor = f"its floor is {by.get('floor', 0):.6g}"
+                why = floor if exponent > 0 else f"its exponent is {exponent:.4g}"
+                parts.append(f"no compute of the {name} reaches loss {at:.6g}: {why}")
+        if not parts and np.isnan(found.low[i]):
+            parts.append(found.reason)
+        reasons.append("; ".join(parts))
+    return reasons

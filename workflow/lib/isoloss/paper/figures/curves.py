@@ -1,0 +1,95 @@
+"""Training curves against compute, with the laws through their ends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from isoloss.paper import style
+from isoloss.paper.figures import canvas
+from isoloss.paper.figures.scaling import equation, law_line
+from isoloss.units import PFLOP_S_DAY
+
+BEYOND = 1.8  # how far a law is drawn past the runs' ends, as a factor of compute
+HEADROOM = 1.8  # above the highest loss, for the equations, as a factor
+
+
+def draw(
+    cleaned: pd.DataFrame,
+    points: pd.DataFrame,
+    flops: pd.DataFrame,
+    fit: pd.DataFrame,
+    words: Mapping[str, Any],
+    plotting: style.Plotting,
+) -> Figure:
+    """A panel a metric: every kept value of every run that is used, and the law of each arm.
+
+    Laws are dashed over the compute of the runs' ends and dotted beyond.
+    """
+    headline, arms, metrics = words["conventions"][0], words["arms"], words["metrics"]
+    points, flops, fit = (t[t["convention"] == headline] for t in (points, flops, fit))
+    colors = style.arm_colors(plotting, arms)
+    fit = fit[fit["headline_law"]]
+    used = set(points.loc[points["used"], "run"])
+    values = on_compute(cleaned[cleaned["kept"] & cleaned["run"].isin(used)], flops)
+    values["color"] = values["run"].map(points.set_index("run")["arm"].groupby("run").first())
+    values["color"] = values["color"].map(colors)
+    figure, panels = canvas.panels(plotting, len(metrics), share_x=True, share_y=True)
+    for (metric, label), axes in zip(metrics.items(), panels, strict=True):
+        mine = values[values["metric"] == metric]
+        _curves(axes, mine, plotting["line"]["thin"])
+        laws = fit[fit["metric"] == metric].set_index("arm").loc[list(arms)]
+        ends = points[(points["metric"] == metric) & points["used"]]
+        for arm, law in laws.iterrows():
+            law_line(axes, law, ends[ends["arm"] == arm], colors[arm], arms[arm], BEYOND)
+        _equations(axes, laws, colors, arms if len(metrics) == 1 else {})
+        if len(metrics) > 1:
+            axes.set_title(label)
+    if len(metrics) > 1:
+        panels[0].set_ylim(top=HEADROOM * values["value"].max())
+    for axes in panels:  # once all panels that share an axis are drawn
+        canvas.log_axis(axes, "x")
+        canvas.log_axis(axes, "y")
+        axes.grid(which="major")
+    size = plotting["font"]["size"]
+    figure.supxlabel(canvas.compute_label(headline), fontsize=size)
+    figure.supylabel(f"{label if len(metrics) == 1 else 'Loss'} (nats)", fontsize=size)
+    if len(metrics) > 1:
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper center", ncols=len(names))
+    return figure
+
+
+def on_compute(values: pd.DataFrame, flops: pd.DataFrame) -> pd.DataFrame:
+    """Values with their `compute`, PFLOP/s-days, under the one convention of `flops`."""
+    by_run = flops.set_index("run")
+    counted = values["tokens"] * values["run"].map(by_run["flop_per_token"]) / PFLOP_S_DAY
+    converted = values["compute_pflop_s_days"] * values["run"].map(by_run["conversion"])
+    return values.assign(compute=converted.fillna(counted))
+
+
+def _curves(axes: Axes, values: pd.DataFrame, width: float) -> None:
+    for (_, color), curve in values.groupby(["run", "color"], sort=False):
+        axes.plot(
+            curve["compute"], curve["value"], color=color, linewidth=width, alpha=0.5, zorder=1
+        )
+
+
+def _equations(
+    axes: Axes, laws: pd.DataFrame, colors: Mapping[str, str], names: Mapping[str, str]
+) -> None:
+    """The laws' equations in their arms' colours, in the corner that falling curves leave free."""
+    for line, (arm, law) in enumerate(laws.iterrows()):
+        axes.annotate(
+            f"{names[arm]}: {equation(law)}" if arm in names else equation(law),
+            xy=(1, 1),
+            xycoords="axes fraction",
+            xytext=(-4, -4 - 10 * line),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=colors[arm],
+            fontsize="medium" if arm in names else "small",
+        )

@@ -1,0 +1,211 @@
+"""The tables of a paper: numbers for machines, and the same numbers rounded for readers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isoloss.files import whole
+from isoloss.paper.style import convention_label
+from isoloss.tables import FLOAT_FORMAT
+
+LEFT = "Arm Candidate Metric Convention Law Method Pairing Run"
+WORDS = tuple(LEFT.split())  # columns set left
+CAPTIONED = (*WORDS, "Runs")
+
+
+@dataclass(frozen=True)
+class Table:
+    """numbers: full precision, units in the columns' names. text: LaTeX cells, rounded."""
+
+    numbers: pd.DataFrame
+    text: pd.DataFrame
+    caption: str
+
+
+def fits(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
+    """The fitted laws, one row an arm, metric, convention, law and method."""
+    fit = made_of["fit"]
+    floors = [plus_minus(*x) for x in _columns(fit, "floor", "floor_se")]
+    text = pd.DataFrame(
+        {
+            "Arm": fit["arm"].map(words["arms"]).map(escape),
+            "Metric": fit["metric"].map(words["metrics"]).map(escape),
+            "Convention": fit["convention"].map(convention_label),
+            **_laws(fit),
+            "Coefficient": [plus_minus(*x) for x in _columns(fit, "coefficient", "coefficient_se")],
+            "Exponent": [plus_minus(*x) for x in _columns(fit, "exponent", "exponent_se")],
+            **({"Floor": floors} if fit["floor"].notna().any() else {}),
+            "Runs": fit["n_points"].astype(str),
+        }
+    )
+    floor = " + E" if fit["floor"].notna().any() else ""
+    caption = (
+        f"Scaling laws $L = a\\,C^{{-b}}{floor}$ ($L$ in nats, $C$ in PFLOP/s-days): coefficient "
+        + ("$a$, exponent $b$ and floor $E$" if floor else "$a$ and exponent $b$")
+        + " with standard errors."
+    )
+    return Table(fit, text, caption + _untold(text))
+
+
+def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
+    """The reported multipliers, one row a candidate, metric, convention and loss."""
+    table = made_of["multiplier"]
+    table = table[table["kind"] == "reported"].reset_index(drop=True)
+    mark = np.where(table["extrapolated"], "$^{*}$", "")
+    text = pd.DataFrame(
+        {
+            "Candidate": table["candidate"].map(words["arms"]).map(escape),
+            "Metric": table["metric"].map(words["metrics"]).map(escape),
+            "Convention": table["convention"].map(convention_label),
+            **_laws(table),
+            "Loss": [f"{loss:.4g}{sign}" for loss, sign in zip(table["loss"], mark, strict=True)],
+            "Multiplier": [f"{x:.3f}" for x in table["multiplier"]],
+            "Interval": [
+                f"[{low:.3f}, {high:.3f}]" for low, high in _columns(table, "ci_low", "ci_high")
+            ],
+            "Pairing": table["pairing"],
+        }
+    )
+    confidence = 100 * table["confidence"].iloc[0]
+    baseline = escape(words["arms"][table["baseline"].iloc[0]])
+    caption = (
+        f"Compute multipliers over {baseline} at equal loss (nats): $C_\\mathrm{{baseline}} / "
+        f"C_\\mathrm{{candidate}}$ with {confidence:g}\\% intervals."
+    )
+    caption += _untold(text)
+    if table["extrapolated"].any():
+        caption += " $^{*}$Outside the losses that both arms reached."
+    return Table(table, text, caption)
+
+
+# Symbol of a stated quantity, and where it is stated.
+STATED = {
+    "training_tokens": ("D", "planned"),
+    "parameters": ("N", "published"),
+    "compute_pflop_s_days": ("C", "logged"),
+}
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else ""
+
+
+def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
+    """The runs: what their logs hold, what was flagged, and their training compute."""
+    headline = words["conventions"][0]
+    flops = made_of["flops"]
+    flops = flops[flops["convention"] == headline].drop(columns=["training_tokens"])
+    table = made_of["quality"].merge(flops, on="run", how="left", validate="one_to_one")
+    out = table[~table["used"]]
+    stated = made_of["consistency"].pivot(index="run", columns="quantity", values="ratio")
+    stated = stated.add_suffix("_ratio").reset_index()
+    table = table.merge(stated, on="run", how="left", validate="one_to_one")
+    text = pd.DataFrame(
+        {
+            "Run": table["run"].map(escape) + np.where(table["used"], "", r"$^{\dagger}$"),
+            "Values": table["values"].map("{:,}".format),
+            "Flagged": table["flagged"].map("{:,}".format),
+            "Tokens (B)": [
+                f"{x / 1e9:.1f}" if np.isfinite(x) else "" for x in table["last_tokens"]
+            ],
+            "PFLOP/s-days": [
+                f"{x:.4g}" if np.isfinite(x) else "" for x in table["compute_pflop_s_days"]
+            ],
+        }
+        | {
+            f"${symbol} / {symbol}_\\mathrm{{{origin}}}$": table[f"{quantity}_ratio"].map(_ratio)
+            for quantity, (symbol, origin) in STATED.items()
+            if f"{quantity}_ratio" in table
+        }
+    )
+    caption = (
+        "Runs: logged values, those left out of the fits, tokens and training compute "
+        f"({convention_label(headline)})."
+    )
+    if len(stated.columns) > 1:
+        caption += " Ratios: tokens, parameters and compute as counted over those stated."
+    if not out.empty:
+        why = "; ".join(f"{row.run}: {row.reason.removesuffix('.')}" for row in out.itertuples())
+        caption += rf" $^{{\dagger}}$Left out of the fits. {escape(why)}."
+    return Table(table, text, caption)
+
+
+TABLES: Mapping[str, Callable[[Mapping[str, pd.DataFrame], Mapping[str, Any]], Table]] = {
+    "fits": fits,
+    "multipliers": multipliers,
+    "runs": runs,
+}
+
+
+def write(table: Table, csv: Path, tex: Path) -> None:
+    """Write the numbers as CSV and the text as a LaTeX table (booktabs).
+
+    A word or number that is the same in every row goes from the LaTeX table into its caption.
+    """
+    with whole(csv) as part:
+        table.numbers.to_csv(part, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+    same = [name for name in CAPTIONED if name in table.text and table.text[name].nunique() == 1]
+    caption = " ".join([table.caption, *(f"{name}: {table.text[name].iloc[0]}." for name in same)])
+    text = table.text.drop(columns=same)
+    latex = text.to_latex(
+        index=False,
+        escape=False,
+        caption=caption,
+        position="tb",
+        column_format="".join("l" if name in WORDS else "r" for name in text),
+    )
+    with whole(tex) as part:
+        part.write_text("% Needs \\usepackage{booktabs}.\n" + latex, encoding="utf-8")
+
+
+def _several(table: pd.DataFrame) -> bool:
+    """Whether there is more than one law or method."""
+    return not table["headline_law"].all()
+
+
+def _laws(table: pd.DataFrame) -> dict[str, Any]:
+    """The columns that tell laws and methods apart, where there are several."""
+    if not _several(table):
+        return {}
+    mark = np.where(table["status"] == "converged", "", "$^{\\dagger}$")
+    return {"Law": table["law"].map(_plain) + mark, "Method": table["method"].map(_plain)}
+
+
+def _untold(text: pd.DataFrame) -> str:
+    """What the mark of a law means, where there is one."""
+    marked = "Law" in text and text["Law"].str.contains("dagger").any()
+    return " $^{\\dagger}$The points do not tell this law's parameters." if marked else ""
+
+
+def _plain(name: str) -> str:
+    """`power_floor` as a reader knows it."""
+    return escape(name.replace("_", " "))
+
+
+def _columns(table: pd.DataFrame, *names: str) -> Iterator[Any]:
+    return zip(*(table[name] for name in names), strict=True)
+
+
+def plus_minus(value: float, error: float) -> str:
+    """`$2.3085 \\pm 0.0081$`: the error with two significant digits, the value with its places."""
+    if not np.isfinite(value):
+        return ""
+    if not (np.isfinite(error) and error > 0):
+        return f"${value:.4g}$"
+    places = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"${value:.{places}f} \\pm {error:.{places}f}$"
+
+
+def escape(text: str) -> str:
+    """Text as LaTeX prints it."""
+    signs = {
+        "\\": r"\textbackslash{}",
+        "–": "--",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+    return "".join(signs.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)

@@ -1,0 +1,132 @@
+"""Cleaned logs and FLOPs per token -> the (compute, loss) points that enter the fits."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isoloss.points.final import Point, final, last
+from isoloss.units import PFLOP_S_DAY
+
+WHOLE = 0.99  # a run that has this share of its planned tokens has not been cut
+MID_SCHEDULE = "mid_schedule: the learning rate was still to fall"
+
+
+def points(
+    cleaned: pd.DataFrame,
+    runs: Sequence[Mapping[str, Any]],
+    flops: pd.DataFrame,
+    quality: pd.DataFrame,
+    metrics: Sequence[str],
+    *,
+    select: str,
+    window: float,
+    per_run: int = 8,
+    start: float = 0.1,
+    mid_schedule: str = "leave_out",
+) -> pd.DataFrame:
+    """One row a point, metric and convention: compute (PFLOP/s-days), loss (nats), N and D.
+
+    cleaned: from `isoloss.cleaning.clean`; only its kept values are looked at. runs: rows of the
+    run sheet. flops: the FLOP table. quality: the quality table, which says whose runs are used.
+    Rows are in the order of `metrics`, conventions and runs. Training compute is FLOPs per token x
+    tokens or, where the FLOP table has a `conversion`, that times the logged compute. The end of a
+    run is its last value of any metric.
+
+    select: `final` and `last` take one point, at the end of a run; `curve` takes `per_run`, evenly
+    spaced in log compute from the share `start` of the run to its end, each like `final`.
+    mid_schedule: `use`, or `leave_out`, points where the learning rate was still to fall: those
+    before the end, and ends of runs cut before their planned tokens, unless the schedule is
+    constant. A point that does not enter a fit has `used` false and a reason.
+
+    Raises ValueError for runs whose logs cannot be read, unless the study leaves them out.
+    """
+    _readable(quality)
+    verdicts = quality.set_index("run")
+    kept = cleaned[cleaned["kept"]]
+    ends = kept.groupby("run")[["tokens", "compute_pflop_s_days"]].max()
+    by_run = {str(run): table for run, table in flops.groupby("run")}
+    info = {run["run"]: run for run in runs}
+    shares = np.geomspace(start, 1, per_run) if select == "curve" else np.ones(1)
+    rows = []
+    curves = dict(list(kept.groupby(["run", "metric"], sort=True)))
+    for run, metric in product(info, metrics):
+        curve = curves.get((run, metric), kept[:0])
+        verdict = verdicts.loc[run]
+        chosen: dict[str, list[tuple[Point, float]]] = {}
+        tokens = float(ends["tokens"].get(run, np.nan))
+        for cost in by_run[str(run)].itertuples():
+            logged = np.isfinite(cost.conversion)
+            axis = "compute_pflop_s_days" if logged else "tokens"
+            if axis not in chosen:
+                stops = shares * float(ends[axis].get(run, np.nan))
+                chosen[axis] = [_point(curve, axis, stop, select, window) for stop in stops]
+            unit = float(cost.conversion if logged else cost.flop_per_token / PFLOP_S_DAY)
+            for share, (point, at) in zip(shares, chosen[axis], strict=True):
+                early = _mid_schedule(info[run], float(share), tokens)
+                sound = bool(np.isfinite(point.loss) and np.isfinite(at) and verdict["used"])
+                reasons = [MID_SCHEDULE * early, verdict["reason"] or point.reason]
+                rows.append(
+                    {
+                        "run": run,
+                        "arm": info[run]["arm"],
+                        "model": info[run]["model"],
+                        "metric": metric,
+                        "convention": cost.convention,
+                        "compute_pflop_s_days": at * unit,
+                        "loss": point.loss,
+                        "loss_se": point.loss_se,
+                        "rows": point.rows,
+                        "used": sound and (mid_schedule == "use" or not early),
+                        "reason": "; ".join(filter(None, reasons)),
+                        "parameters": cost.parameters_counted,
+                        "tokens": tokens * share if logged else at,
+                    }
+                )
+    table = pd.DataFrame(rows)
+    orders = {
+        "metric": list(metrics),
+        "convention": list(flops["convention"].unique()),
+        "run": list(info),
+    }
+    return table.sort_values(
+        list(orders), key=lambda column: column.map(orders[column.name].index), kind="stable"
+    )
+
+
+def _mid_schedule(run: Mapping[str, Any], share: float, tokens: float) -> bool:
+    """Whether the learning rate was still to fall at a share of the run; unknown schedules do."""
+    schedule, planned = run.get("schedule"), run.get("training_tokens")
+    if schedule == "constant":
+        return False
+    cut = bool(schedule and planned and tokens < WHOLE * planned)
+    return share < 1 or cut
+
+
+def _readable(quality: pd.DataFrame) -> None:
+    """Whether every run that is not left out could be read."""
+    wrong = quality[(quality["error"] != "") & ~quality["reason"].str.startswith("excluded: ")]
+    if not wrong.empty:
+        first = wrong.iloc[0]
+        more = f" {len(wrong) - 1} more cannot be read either." if len(wrong) > 1 else ""
+        raise ValueError(
+            f"run {first['run']}: {first['error']}.{more} Mend the log, or leave the run out in "
+            f"the study: `exclude: {{{first['run']}: why}}`."
+        )
+
+
+def _point(
+    curve: pd.DataFrame, axis: str, end: float, select: str, window: float
+) -> tuple[Point, float]:
+    """The point of one curve at or before `end`, and where it lies on the axis."""
+    if curve.empty:
+        return Point(np.nan, np.nan, 0, 0.0, "no value is kept"), np.nan
+    curve = curve[curve[axis] <= end * (1 + 1e-12)]  # a share may round down
+    if curve.empty:
+        return Point(np.nan, np.nan, 0, 0.0, f"the log has no {axis}"), np.nan
+    x, loss = curve[axis].to_numpy(), curve["value"].to_numpy()
+    last_x = float(x.max())
+    point = last(x, loss) if select == "last" else final(x, loss, window, end=max(end, last_x))
+    return point, end if point.rows > 1 else last_x

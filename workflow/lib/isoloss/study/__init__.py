@@ -1,0 +1,1 @@
+"""What a person writes of a study: read, checked and completed."""

@@ -1,0 +1,161 @@
+"""The run sheet, data/<study>/runs.csv: one row a run, checked."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from isoloss.study.validation import InputError, check, did_you_mean
+
+Row = dict[str, Any]
+
+
+def read_run_sheet(path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any]) -> list[Row]:
+    """Read and check a run sheet: one mapping a run, numbers as numbers, empty cells left out.
+
+    schema: of a row. arms: those of the study. Raises InputError for the first mistake.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such run sheet; `runs:` is a CSV, one row a run.")
+    numbered = read_rows(path, schema, arms)
+    for line, row in numbered:
+        for name in ("log", "architecture"):
+            for part in parts(row.get(name, "")):
+                _exists(path, line, name, part)
+    _unique(path, numbered)
+    return [row for _, row in numbered]
+
+
+def parts(cell: str) -> list[str]:
+    """The paths that a cell joins with `;`."""
+    return [part.strip() for part in cell.split(";") if part.strip()]
+
+
+def log_files(folder: Path, row: Mapping[str, Any]) -> list[Path]:
+    """Every log file of a run: globs and folders spelt out, in order of name."""
+    files: list[Path] = []
+    for part in parts(row["log"]):
+        path = folder / part
+        if path.is_dir():
+            files += sorted(item for item in path.rglob("*") if item.is_file())
+        else:
+            files += [path] if path.exists() else sorted(folder.glob(part))
+    return files
+
+
+def read_rows(
+    path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any]
+) -> list[tuple[int, Row]]:
+    """The checked rows of a CSV with a row a run, with their line numbers.
+
+    Blank lines are passed over. Each row fits the schema and has an arm of the study, each arm has
+    a row. Raises InputError for the first mistake.
+    """
+    numbered = _rows(path, schema)
+    for line, row in numbered:
+        check(row, schema, f"{path}, line {line}, run {row.get('run', '?')}")
+        if row["arm"] not in arms:
+            raise InputError(
+                f"{path}, line {line}: arm `{row['arm']}` is not an arm of the study."
+                f"{did_you_mean(row['arm'], arms)}"
+            )
+    used = {row["arm"] for _, row in numbered}
+    for arm in arms:
+        if arm not in used:
+            raise InputError(f"{path}: arm `{arm}` has no runs.{did_you_mean(arm, used)}")
+    runs: dict[str, int] = {}
+    for line, row in numbered:
+        if row["run"] in runs:
+            raise InputError(
+                f"{path}, line {line}: run `{row['run']}` stands in line {runs[row['run']]} "
+                "already; each run has one row."
+            )
+        runs[row["run"]] = line
+    return numbered
+
+
+def _rows(path: Path, schema: Mapping[str, Any]) -> list[tuple[int, Row]]:
+    """The rows with their line numbers, numbers as numbers where the schema wants them."""
+    columns = schema["properties"]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a CSV table: {error}") from error
+    lines = [(number, cells) for number, cells in lines if any(cells)]
+    if len(lines) < 2:
+        raise InputError(f"{path}: no runs; expected a header and one row a run below it.")
+    header = lines[0][1]
+    while not header[-1]:
+        header.pop()
+    for name in header:
+        if name not in columns:
+            raise InputError(f"{path}: unknown column `{name}`.{did_you_mean(name, columns)}")
+        if header.count(name) > 1:
+            raise InputError(f"{path}: column `{name}` stands twice in the header.")
+    for name in schema["required"]:
+        if name not in header:
+            raise InputError(
+                f"{path}: column `{name}` is missing. It is: {columns[name]['description']}"
+            )
+    rows = []
+    for number, cells in lines[1:]:
+        if any(cells[len(header) :]):
+            raise InputError(
+                f"{path}, line {number}: {len(cells)} cells, but the header has {len(header)}; "
+                "quote a cell that holds a comma."
+            )
+        filled = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+        rows.append((number, {name: _value(filled[name], columns[name]) for name in filled}))
+    return rows
+
+
+def _value(text: str, column: Mapping[str, Any]) -> str | float:
+    """A finite number where the schema wants one and the text is one; else the text, to be told."""
+    if column["type"] == "number":
+        try:
+            return value if isfinite(value := float(text)) else text
+        except ValueError:
+            return text
+    return text
+
+
+def _unique(path: Path, rows: Sequence[tuple[int, Row]]) -> None:
+    """No log in two runs but in a store that holds several."""
+    logs: dict[Path, int] = {}
+    for line, row in rows:
+        for file in {file.resolve(): file for file in log_files(path.parent, row)}.values():
+            if file.resolve() in logs and not _store(file):
+                raise InputError(
+                    f"{path}, line {line}: log `{row['log']}` is that of line "
+                    f"{logs[file.resolve()]} already ({file}); each run has a log of its own."
+                )
+            logs[file.resolve()] = line
+
+
+def _store(file: Path) -> bool:
+    """Whether a file may hold several runs, of which a reader picks the one of the run's name."""
+    from isoloss.logs.reading import detect  # heavy, and hardly ever needed
+    from isoloss.logs.registry import BY_NAME
+
+    try:
+        return BY_NAME[detect(file)].read_all is not None
+    except ValueError:
+        return True  # part of a store that has no meaning by itself; reading tells
+
+
+def _exists(path: Path, line: int, name: str, part: str) -> None:
+    target = path.parent / part
+    if target.exists() or (any(sign in part for sign in "*?[") and any(path.parent.glob(part))):
+        return
+    folder = target.parent
+    siblings = [item.name for item in folder.iterdir()] if folder.is_dir() else []
+    near = get_close_matches(target.name, siblings, n=1)
+    hint = f" Did you mean `{Path(part).with_name(near[0]).as_posix()}`?" if near else ""
+    raise InputError(
+        f"{path}, line {line}: {name} `{part}` does not exist; paths are relative to "
+        f"{path.parent.as_posix()}/.{hint}"
+    )

@@ -1,0 +1,316 @@
+"""A study as a person writes it: read, checked and completed with the defaults."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from isoloss.fit.problem import FitError
+from isoloss.fit.request import ISOFLOP, SURFACE, Request, requests, require
+from isoloss.points.final_point import final_point
+from isoloss.study import conventions as compute
+from isoloss.study.points_table import conventions, read_points_table
+from isoloss.study.run_sheet import log_files, read_run_sheet
+from isoloss.study.validation import InputError, check, did_you_mean, read_yaml
+
+NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
+GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
+LOGGED = ("step", "tokens", "samples", "compute", "wall_time")  # keys of `log` that name a column
+PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
+FROM_LOGS = {"clean", "quality", "flops", "breakdown", "overtaking", "consistency"}
+SHOWS = {"surface": SURFACE, "isoflop": ISOFLOP}  # figures of one law
+SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "figures", "tables")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked study.
+
+    settings: its file over the defaults, every section complete. runs: rows of its run sheet, or
+    of its table of points (absent cells left out). folder: what the paths in the run sheet are
+    relative to.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    runs: tuple[Mapping[str, Any], ...]
+    folder: Path
+
+    @property
+    def arms(self) -> dict[str, Mapping[str, Any]]:
+        """The arms, the baseline first, then the candidates in the study's order."""
+        arms = self.settings["arms"].items()
+        return dict(sorted(arms, key=lambda item: item[1].get("role") != "baseline"))
+
+    @property
+    def baseline(self) -> str:
+        """The arm that the others are compared with."""
+        return next(iter(self.arms))
+
+    @property
+    def conventions(self) -> tuple[str, ...]:
+        """The FLOP conventions, the headline first."""
+        compute = self.settings["compute"]
+        return tuple(dict.fromkeys([compute["headline"], *compute.get("also", [])]))
+
+    @property
+    def table(self) -> str | None:
+        """The path of its table of final points, where it does not start from logs."""
+        path: str | None = self.settings["points"].get("table")
+        return path
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The laws to be fitted, the headline first."""
+        return requests(self.settings["fit"])
+
+    def files(self, run: Mapping[str, Any]) -> list[Path]:
+        """Every log file of a run."""
+        return log_files(self.folder, run)
+
+    def shards(self, runs_per_shard: int) -> dict[str, list[Mapping[str, Any]]]:
+        """Runs by shard: a power of two of shards, a run's shard from a hash of its name.
+
+        Adding a run touches one shard, unless it doubles their number.
+        """
+        count = 1
+        while count * runs_per_shard < len(self.runs):
+            count *= 2
+        shards: dict[str, list[Mapping[str, Any]]] = {}
+        for run in self.runs:
+            digest = hashlib.sha256(run["run"].encode()).digest()
+            index = int.from_bytes(digest[:4]) % count
+            shards.setdefault(f"{index}-of-{count}", []).append(run)
+        return dict(sorted(shards.items()))
+
+
+def load(
+    config: Mapping[str, Any],
+    folder: Path,
+    schemas: Path,
+    figures: Mapping[str, Sequence[str]],
+    tables: Mapping[str, Sequence[str]],
+) -> dict[str, Study]:
+    """Read and check the studies that `config` names; raises InputError for the first mistake.
+
+    folder: where `<study>.yaml` are. schemas: where the JSON schemas are. figures, tables: those
+    that exist, with the stages that they are made from.
+    """
+    rules = {name: read_yaml(schemas / f"{name}.schema.yaml") for name in ("config", "study")}
+    rules["config"]["properties"] |= {key: rules["study"]["properties"][key] for key in SECTIONS}
+    check(config, rules["config"], "config/config.yaml")
+    names = config["studies"]
+    names = names.split() if isinstance(names, str) else names
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    for name in names:
+        if not re.fullmatch(NAME, name):
+            raise InputError(
+                f"studies: `{name}` cannot be the name of a study; lower-case letters, digits and "
+                f"`-` can. Rename {folder}/{name}.yaml."
+            )
+        if name not in known:
+            raise InputError(
+                f"studies: there is no study `{name}`, that is no file {folder}/{name}.yaml."
+                f"{did_you_mean(name, known)}"
+            )
+    return {
+        name: _study(
+            name, folder / f"{name}.yaml", config, rules["study"], schemas, figures, tables
+        )
+        for name in dict.fromkeys(names)
+    }
+
+
+def _study(
+    name: str,
+    path: Path,
+    config: Mapping[str, Any],
+    rules: Mapping[str, Any],
+    schemas: Path,
+    figures: Mapping[str, Sequence[str]],
+    tables: Mapping[str, Sequence[str]],
+) -> Study:
+    own = read_yaml(path)
+    check(own, rules, str(path))
+    baselines = [arm for arm, value in own["arms"].items() if value.get("role") == "baseline"]
+    if len(baselines) != 1:
+        raise InputError(
+            f"{path}: arms: {len(baselines)} arms have `role: baseline`; exactly one must have it "
+            f"(the arms are {', '.join(own['arms'])})."
+        )
+    settings = {"exclude": {}} | own
+    for section in SECTIONS:
+        default = config[section]
+        settings[section] = (
+            default | own.get(section, {})
+            if isinstance(default, Mapping)
+            else own.get(section, default)
+        )
+    for section, known in (("figures", figures), ("tables", tables)):
+        for item in settings[section]:
+            if item not in known:
+                raise InputError(
+                    f"{path}: {section}: there is no `{item}`.{did_you_mean(item, known)}"
+                )
+    table = settings["points"].get("table")
+    if table is None and "runs" not in own:
+        raise InputError(
+            f"{path}: `runs` is missing. It is: path of the run sheet; or start from a table of "
+            "final points, `points: {table: data/<study>/points.csv}`."
+        )
+    if table is not None and "runs" in own:
+        raise InputError(
+            f"{path}: `runs` and `points: {{table: ...}}`: a study starts from logs or from a "
+            "table of final points; give one of the two."
+        )
+    sheet = Path(own.get("runs", table))
+    if table is None:
+        runs = read_run_sheet(sheet, read_yaml(schemas / "runs.schema.yaml"), own["arms"])
+        settings["compute"] = compute.complete(path, own.get("compute", {}), runs)
+    else:
+        row = read_yaml(schemas / "points_table.schema.yaml")
+        runs = read_points_table(sheet, row, own["arms"], own["metrics"])
+        settings["compute"] = conventions(path, runs, own.get("compute"))
+        for section, known in (("figures", figures), ("tables", tables)):
+            settings[section] = _without_logs(path, section, settings[section], known, own)
+    study = Study(name, settings, tuple(runs), sheet.parent)
+    _excluded(path, study)
+    if table is None:
+        for run in study.runs:
+            _logged_names(path, run, study)
+        compute.check(path, sheet, settings, runs, lambda run: _text(study.files(run)))
+    _laws(path, study)
+    if "published" in own:
+        _published(Path(own["published"]), read_yaml(schemas / "published.schema.yaml"), study)
+    return study
+
+
+def _excluded(path: Path, study: Study) -> None:
+    """Whether the runs left out exist, and every arm keeps some."""
+    exclude = study.settings["exclude"]
+    for run in exclude:
+        names = [row["run"] for row in study.runs]
+        if run not in names:
+            raise InputError(f"{path}: exclude: there is no run `{run}`.{did_you_mean(run, names)}")
+    for arm in study.arms:
+        if all(row["run"] in exclude for row in study.runs if row["arm"] == arm):
+            raise InputError(f"{path}: exclude: no run of arm `{arm}` is left to compare.")
+
+
+def _without_logs(
+    path: Path,
+    section: str,
+    names: Sequence[str],
+    made_of: Mapping[str, Sequence[str]],
+    own: Mapping[str, Any],
+) -> list[str]:
+    """The figures or tables that do without logs; the study itself may name no others."""
+    from_logs = [name for name in names if FROM_LOGS & set(made_of[name])]
+    if from_logs and section in own:
+        raise InputError(
+            f"{path}: {section}: `{from_logs[0]}` is made from logs, and the study starts from a "
+            "table of final points."
+        )
+    return [name for name in names if name not in from_logs]
+
+
+def _laws(path: Path, study: Study) -> None:
+    """Whether the laws exist and every arm has the runs that they take, as far as can be told.
+
+    Of logs only the number of runs is known before they are read.
+    """
+    try:
+        asked = study.requests
+    except ValueError as error:
+        raise InputError(f"{path}: fit: {error}.") from error
+    for figure, law in SHOWS.items():
+        if figure in study.settings["figures"] and law not in {request.law for request in asked}:
+            raise InputError(
+                f"{path}: figures: `{figure}` shows law {law}; add it to the study's `fit`, as "
+                f"headline or `also: [{{law: {law}}}]`."
+            )
+    kept = [run for run in study.runs if run["run"] not in study.settings["exclude"]]
+    for request, arm in product(asked, study.arms):
+        runs = [run for run in kept if run["arm"] == arm]
+        axes = [list(map(float, range(1, len(runs) + 1)))] * 3
+        if study.table is not None:
+            rows = [final_point(run, study.conventions[0]) for run in runs]
+            axes = [list(column) for column in zip(*rows, strict=True)]
+        elif request.surface and not study.conventions[0].startswith("6n"):
+            raise InputError(
+                f"{path}: fit: law {request.law} needs the N of 6 N D, which convention "
+                f"`{study.conventions[0]}` does not have; make a 6 N convention the headline."
+            )
+        elif request.law == ISOFLOP:
+            continue
+        try:
+            require(request, *axes)
+        except FitError as error:
+            raise InputError(f"{path}: fit: arm {arm}: {error}.") from error
+
+
+def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
+    """Whether each column that the study names occurs in the run's log, where a glance can tell.
+
+    Only small plain files are looked at; of the others, reading tells.
+    """
+    files = study.files(run)
+    content = _text(files)
+    if content is None:
+        return
+    log, metrics = study.settings["log"], study.settings["metrics"]
+    named = {f"log.{role}": log[role] for role in LOGGED if role in log}
+    named |= {f"metrics.{key}": value.get("column", key) for key, value in metrics.items()}
+    for key, column in named.items():
+        word = rb"(?<![\w.])" + re.escape(column.encode()) + rb"(?![\w.])"
+        if column not in PRESETS and not re.search(word, content):
+            words = set(re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode()))
+            raise InputError(
+                f"{path}: {key}: `{column}` does not occur in {files[0]} (run {run['run']})."
+                f"{did_you_mean(column, words)}"
+            )
+
+
+def _text(files: Sequence[Path]) -> bytes | None:
+    """The content of a log, where it is small and plain text."""
+    if sum(file.stat().st_size for file in files) > GLANCE:
+        return None
+    content = b"\n".join(file.read_bytes() for file in files)
+    return content if content.isascii() and b"\0" not in content else None
+
+
+def _published(path: Path, rules: Mapping[str, Any], study: Study) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file of published numbers.")
+    published = read_yaml(path)
+    check(published, rules, str(path))
+    known: dict[str, Iterable[str]] = {
+        "arm": study.arms,
+        "candidate": [arm for arm in study.arms if arm != study.baseline],
+        "metric": study.settings["metrics"],
+        "convention": study.conventions,
+        "run": [run["run"] for run in study.runs],
+    }
+    at_loss = study.settings["multiplier"]["at_loss"]
+    if study.table is not None and "compute" in published:
+        raise InputError(
+            f"{path}: compute: the study takes the compute of its runs from {study.table}; there "
+            "is nothing to check."
+        )
+    for number, claim in enumerate(published.get("multipliers", []), start=1):
+        if claim["loss"] not in at_loss:
+            raise InputError(
+                f"{path}: multipliers, entry {number}: the study reports no multiplier at loss "
+                f"{claim['loss']:g}; add it to its `multiplier: at_loss` ({at_loss})."
+            )
+    for section in ("fits", "multipliers", "compute"):
+        for number, claim in enumerate(published.get(section, []), start=1):
+            for key in known.keys() & claim.keys():
+                if claim[key] not in known[key]:
+                    raise InputError(
+                        f"{path}: {section}, entry {number}: {key} `{claim[key]}` is not in the "
+                        f"study.{did_you_mean(claim[key], known[key])}"
+                    )
