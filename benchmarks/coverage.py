@@ -21,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from isoloss.fit.fitting import natural, problem
-from isoloss.fit.functions import LAWS
+from isoloss.fit.covariance import solved
+from isoloss.fit.fitting import problem
 from isoloss.fit.problem import refit, solve
+from isoloss.fit.registry import LAWS
 from isoloss.fit.resampling import resample
 from isoloss.multiplier.equal_loss import Arm, log_interval
 
@@ -97,7 +98,7 @@ def simulate(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair]]:
         arms.append(
             [
                 Arm(fitted, "least_squares_log", tuple(p), compute, y, model, model, weights)
-                for p, y in zip(natural(fitted, found.phi), loss, strict=True)
+                for p, y in zip(fitted.natural(found.phi), loss, strict=True)
             ]
         )
     return truth.value(np.array([4.0, 16.0, 64.0]), *theta), list(zip(*arms, strict=True))
@@ -112,8 +113,8 @@ def noise(random: np.random.Generator, tails: str, shape: tuple[int, ...]) -> np
 
 def with_draws(arm: Arm, kind: str) -> Arm:
     stated = problem(arm.compute, arm.loss, arm.law.name)
-    draws = resample(stated, arm.model, kind, DRAWS)
-    return replace(arm, draws=natural(arm.law, draws.phi), drawn=kind)
+    draws = resample(solved(stated), arm.model, kind, DRAWS)
+    return replace(arm, draws=arm.law.natural(draws.phi), drawn=kind)
 
 
 def ungrouped(arm: Arm) -> Arm:

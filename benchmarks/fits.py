@@ -16,10 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from isoloss.fit.fitting import fit, natural, problem
-from isoloss.fit.functions import LAWS
+from isoloss.fit.covariance import solved
+from isoloss.fit.fitted import state
+from isoloss.fit.fitting import fit, problem
+from isoloss.fit.laws.chinchilla import value as chinchilla
+from isoloss.fit.registry import LAWS
 from isoloss.fit.resampling import resample
-from isoloss.fit.surface import chinchilla, fit_surface, surface_problem
+from isoloss.fit.surface import fit_surface
 from scipy.optimize import minimize
 
 BESIDE = Path(__file__).parents[2] / "shared/data/chinchilla/svg_extracted_data.csv"
@@ -115,8 +118,8 @@ def pair_bootstrap(resamples: int) -> None:
     compute = np.geomspace(1.7, 15, 5)
     for stretch in (1.0, 1.16):
         loss = 2.3 * (compute * stretch) ** -0.053 * np.exp(1e-3 * np.sin(np.arange(5)))
-        draws = resample(problem(compute, loss), list("abcde"), "case", resamples)
-        natural(LAWS["power"], draws.phi)
+        draws = resample(solved(problem(compute, loss)), list("abcde"), "case", resamples)
+        LAWS["power"].natural(draws.phi)
 
 
 def measure(path: Path, starts: int, resamples: int, done: int, pairs: int) -> pd.DataFrame:
@@ -129,8 +132,8 @@ def measure(path: Path, starts: int, resamples: int, done: int, pairs: int) -> p
     if best > lowest * (1 + 1e-9):
         raise RuntimeError(f"scipy found a lower minimum: {lowest!r} against {best!r}")
     rows = [("surface: one fit", ours, theirs)]
-    stated = surface_problem(*points)
-    ours = seconds(lambda: resample(stated, np.arange(size), "case", resamples))
+    stated = state(LAWS["chinchilla"], points[:2], points[2], "huber_log")
+    ours = seconds(lambda: resample(solved(stated), np.arange(size), "case", resamples))
     for gradient in ("numerical", "analytic"):
         theirs = usual_bootstrap(points, resamples, done, gradient == "analytic")
         rows.append((f"surface: {resamples} resamples, {gradient} gradient", ours, theirs))

@@ -7,10 +7,11 @@ from pathlib import Path
 import isoloss
 import numpy as np
 import pytest
+from isoloss.fit.covariance import solved
 from isoloss.fit.fitting import FitError, fit, problem
-from isoloss.fit.resampling import draws_table, resample, spread, with_standard_errors
+from isoloss.fit.resampling import resample, spread
 from numpy.testing import assert_allclose, assert_array_equal
-from test_fitting import KIMI_LINEAR, LADDER, MLA, points_table
+from test_fitting import KIMI_LINEAR, LADDER, MLA
 
 MODELS = ["653M", "878M", "1.1B", "1.4B", "1.7B"]
 
@@ -19,14 +20,14 @@ MODELS = ["653M", "878M", "1.1B", "1.4B", "1.7B"]
 def test_every_kind_finds_the_standard_errors_of_a_long_ladder(kind):
     c = np.geomspace(0.1, 100, 60)
     loss = 2.3 * c**-0.05 * np.exp(np.random.default_rng(0).normal(0, 2e-3, 60))
-    draws = resample(problem(c, loss), np.arange(60), kind, 2000)
+    draws = resample(solved(problem(c, loss)), np.arange(60), kind, 2000)
     result = fit(c, loss)
     assert_allclose(math.sqrt(spread(draws, draws.phi)[1, 1]), result.exponent_se, rtol=0.2)
     assert draws.converged.all()
 
 
 def test_jackknife_leaves_each_group_out_once():
-    draws = resample(problem(*MLA), MODELS, "jackknife")
+    draws = resample(solved(problem(*MLA)), MODELS, "jackknife")
     order = np.argsort(MODELS)
     for row, left in zip(draws.phi, order, strict=True):
         kept = np.arange(5) != left
@@ -37,37 +38,41 @@ def test_jackknife_leaves_each_group_out_once():
 @pytest.mark.parametrize("kind", ["case", "wild"])
 def test_arms_with_the_same_models_are_drawn_jointly(kind):
     turned = [values[::-1] for values in MLA]
-    there = resample(problem(*MLA), MODELS, kind, 50)
-    back = resample(problem(*turned), MODELS[::-1], kind, 50)
+    there = resample(solved(problem(*MLA)), MODELS, kind, 50)
+    back = resample(solved(problem(*turned)), MODELS[::-1], kind, 50)
     assert_allclose(there.phi, back.phi, rtol=1e-9)
 
 
 def test_residual_draws_of_paired_arms_take_the_same_models():
-    one, other = (resample(problem(*p), MODELS, "residual", 500).phi for p in (MLA, KIMI_LINEAR))
+    one, other = (
+        resample(solved(problem(*p)), MODELS, "residual", 500).phi for p in (MLA, KIMI_LINEAR)
+    )
     assert np.corrcoef(one[:, 1], other[:, 1])[0, 1] > 0.99
 
 
 def test_arms_with_other_labels_are_drawn_apart():
-    one = resample(problem(*MLA), MODELS, "case", 500).phi
-    other = resample(problem(*MLA), [f"other-{m}" for m in MODELS], "case", 500).phi
+    one = resample(solved(problem(*MLA)), MODELS, "case", 500).phi
+    other = resample(solved(problem(*MLA)), [f"other-{m}" for m in MODELS], "case", 500).phi
     assert abs(np.corrcoef(one[:, 1], other[:, 1])[0, 1]) < 0.15
 
 
 def test_the_seed_decides_the_draws():
-    first, again, other = (resample(problem(*MLA), MODELS, "case", 20, s).phi for s in (1, 1, 2))
+    first, again, other = (
+        resample(solved(problem(*MLA)), MODELS, "case", 20, s).phi for s in (1, 1, 2)
+    )
     assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_case_draws_always_leave_enough_groups_for_an_estimate():
-    draws = resample(problem(MLA[0][:3], MLA[1][:3]), list("abc"), "case", 2000)
+    draws = resample(solved(problem(MLA[0][:3], MLA[1][:3])), list("abc"), "case", 2000)
     assert np.isfinite(draws.phi).all()
 
 
 def test_draws_of_runs_of_one_size_alone_have_no_fit_and_do_not_count():
     c = np.array([1.0, 1.0, 1.0, 4.0, 16.0])
     loss = 2.3 * c**-0.05 * np.exp([1e-3, -1e-3, 0, 2e-3, -1e-3])
-    draws = resample(problem(c, loss), list("abcde"), "case", 2000)
+    draws = resample(solved(problem(c, loss)), list("abcde"), "case", 2000)
     assert 0.9 < draws.converged.mean() < 1
     assert np.isnan(draws.phi[~draws.converged]).all()
     assert np.isfinite(spread(draws, draws.phi)).all()
@@ -77,17 +82,17 @@ def test_groups_are_drawn_whole():
     c = np.repeat(np.geomspace(1, 64, 6), 2) * np.tile([0.9, 1.0], 6)
     loss = 2.3 * c**-0.05 * np.exp(np.random.default_rng(4).normal(0, 2e-3, 12))
     runs = np.repeat(np.arange(6), 2)
-    by_run = resample(problem(c, loss), runs, "jackknife").phi
+    by_run = resample(solved(problem(c, loss)), runs, "jackknife").phi
     assert len(by_run) == 6
     with pytest.raises(ValueError, match="12 points in 6 groups"):
-        resample(problem(c, loss), runs, "residual")
+        resample(solved(problem(c, loss)), runs, "residual")
 
 
 def test_a_resample_takes_the_lower_of_two_minima():
     loss = 1.4 + 1.1 * LADDER**-0.15
     noise = np.exp(np.random.default_rng(2).normal(0, 5e-3, 12))
     stated = problem(LADDER, loss * noise, "power_floor")
-    draws = resample(stated, list("abcdefghijkl"), "jackknife")
+    draws = resample(solved(stated), list("abcdefghijkl"), "jackknife")
     for left, phi in enumerate(draws.phi):
         kept = np.arange(12) != left
         best = fit(LADDER[kept], stated.loss[kept], "power_floor")
@@ -96,42 +101,25 @@ def test_a_resample_takes_the_lower_of_two_minima():
 
 def test_too_few_groups_and_unknown_kinds_are_refused():
     with pytest.raises(FitError, match="needs more groups than that; got 2"):
-        resample(problem(*MLA), list("aabbb"), "case")
+        resample(solved(problem(*MLA)), list("aabbb"), "case")
     with pytest.raises(ValueError, match="did you mean 'jackknife'"):
-        resample(problem(*MLA), MODELS, "jacknife")
+        resample(solved(problem(*MLA)), MODELS, "jacknife")
     with pytest.raises(ValueError, match="2 group labels for 5 points"):
-        resample(problem(*MLA), ["a", "b"], "case")
-
-
-def test_standard_errors_of_draws_replace_those_of_a_fit():
-    result = fit(LADDER, 2.3 * LADDER**-0.05 * (1 + 1e-3 * np.sin(LADDER)), method="huber_log")
-    stated = problem(LADDER, 2.3 * LADDER**-0.05 * (1 + 1e-3 * np.sin(LADDER)), method="huber_log")
-    draws = resample(stated, np.arange(12), "case", 300)
-    replaced = with_standard_errors(result, draws)
-    assert math.isnan(result.exponent_se)
-    assert_allclose(replaced.exponent_se, draws.phi[:, 1].std(ddof=1))
-    assert_allclose(replaced.coefficient_se, np.exp(draws.phi[:, 0]).std(ddof=1))
-    assert replaced.exponent == result.exponent
-
-
-def test_draws_table_is_joint_between_arms_by_model():
-    table = draws_table(points_table(), [("power", "least_squares_log")], "case", 200)
-    assert list(table.columns[:7]) == [
-        *("arm", "metric", "convention", "law", "method", "kind", "draw"),
-    ]
-    wide = table.pivot(index="draw", columns="arm", values="exponent")
-    assert wide.corr().iloc[0, 1] > 0.99
+        resample(solved(problem(*MLA)), ["a", "b"], "case")
 
 
 def test_results_are_the_same_bytes_on_one_core_and_on_two():
     code = """
 import hashlib, numpy as np
 from isoloss.fit.resampling import resample
-from isoloss.fit.surface import surface_problem
+from isoloss.fit.covariance import solved
+from isoloss.fit.fitted import state
+from isoloss.fit.registry import LAWS
 rng = np.random.default_rng(0)
 n, d = np.exp(rng.uniform(18, 24, 200)), np.exp(rng.uniform(20, 26, 200))
 y = (1.8 + 400 / n**0.34 + 2000 / d**0.36) * np.exp(rng.normal(0, 0.01, 200))
-draws = resample(surface_problem(n, d, y), np.arange(200), "case", 300)
+stated = state(LAWS["chinchilla"], [n, d], y, "huber_log")
+draws = resample(solved(stated), np.arange(200), "case", 300)
 print(hashlib.sha256(draws.phi.tobytes()).hexdigest())
 """
     library = str(Path(isoloss.__file__).parents[1])

@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 from isoloss.fit.envelope import BOUND, envelope, envelope_allocation, smooth
 from isoloss.fit.fitting import fit
-from isoloss.fit.functions import power_floor
+from isoloss.fit.laws.chinchilla import optimal_law
+from isoloss.fit.laws.chinchilla import value as chinchilla
+from isoloss.fit.laws.power_floor import value as power_floor
 from isoloss.fit.problem import FitError
-from isoloss.fit.surface import chinchilla, optimal_law
 from isoloss.units import PFLOP_S_DAY
 from numpy.testing import assert_allclose
 

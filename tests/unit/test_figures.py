@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from isoloss.fit.diagnose import diagnoses
 from isoloss.fit.fit import fits
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.paper import style
@@ -69,8 +70,9 @@ def tables(arms=("base", "new"), metrics=("loss",)):
     settings = {"law": "power", "method": "least_squares_log", "also": [{"law": "power_floor"}]}
     settings |= {"weight_by": "none", "resampling": "wild", "draws": 100}
     found = fits(points, settings, "model")
-    names = ("fit", "draws", "residuals", "holdout")
-    made = {name: found.table(name, []) for name in names}
+    made = {name: found.table(name, []) for name in ("fit", "draws", "surface")}
+    columns = {"residuals": [], "holdout": []}
+    made |= diagnoses(points, made["fit"], made["surface"], settings, columns)
     fit = made["fit"]
     ratio = multipliers(
         fit,

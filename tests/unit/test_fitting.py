@@ -1,12 +1,11 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from isoloss.fit.estimators import ESTIMATORS
-from isoloss.fit.fitting import FitError, fit, fit_table, natural, problem, require
-from isoloss.fit.functions import LAWS
+from isoloss.fit.fitting import FitError, fit, problem
 from isoloss.fit.problem import refit, solve
+from isoloss.fit.registry import LAWS
 from numpy.testing import assert_allclose
 from scipy import optimize, stats
 
@@ -62,12 +61,12 @@ def test_two_sizes_are_not_enough_even_if_repeated():
 def test_a_value_without_logarithm_is_named(bad):
     with pytest.raises(ValueError, match=r"loss\[1\] is"):
         fit([1, 2, 3], [2.0, bad, 1.8])
-    with pytest.raises(ValueError, match=r"compute\[2\] is"):
+    with pytest.raises(ValueError, match=r"compute_pflop_s_days\[2\] is"):
         fit([1, 2, bad], [2.0, 1.9, 1.8])
 
 
 def test_unequal_lengths_are_an_error():
-    with pytest.raises(ValueError, match="3 of compute, 2 of loss"):
+    with pytest.raises(ValueError, match="3 of compute_pflop_s_days, 2 of loss"):
         fit([1, 2, 3], [2.0, 1.9])
 
 
@@ -87,11 +86,7 @@ LADDER = np.geomspace(0.1, 100, 12)
 
 
 def parameters(result):
-    names = [
-        name.replace("break_compute", "break_compute_pflop_s_days")
-        for name in LAWS[result.law].parameters
-    ]
-    return [getattr(result, name) for name in names]
+    return [getattr(result, name) for name in LAWS[result.law].parameters]
 
 
 @pytest.mark.parametrize("method", ESTIMATORS)
@@ -110,7 +105,7 @@ def test_estimates_are_unbiased_over_a_thousand_draws_of_noise(law, method):
     stated = problem(LADDER, truth, law, method)
     found = refit(stated, truth * np.exp(noise), stated.weights[None, :], solve(stated).phi[0])
     assert found.converged.mean() > 0.99
-    error = natural(LAWS[law], found.phi) - TRUTH[law]
+    error = LAWS[law].natural(found.phi) - TRUTH[law]
     assert (np.abs(error.mean(axis=0)) < 4 * error.std(axis=0) / math.sqrt(1000)).all()
 
 
@@ -219,13 +214,6 @@ def test_minimum_is_not_above_that_of_a_general_optimiser():
         assert ours <= theirs.fun * (1 + 1e-9)
 
 
-@pytest.mark.parametrize(("law", "needs"), [("power", 3), ("power_floor", 4), ("broken", 6)])
-def test_a_law_needs_one_size_more_than_it_has_parameters(law, needs):
-    with pytest.raises(FitError, match=f"needs {needs} or more distinct computes; got {needs - 1}"):
-        require(law, needs - 1)
-    require(law, needs)
-
-
 def test_clusters_widen_the_standard_error_of_points_that_share_errors():
     compute = np.geomspace(1, 64, 6)
     shared = np.exp(np.random.default_rng(4).normal(0, 3e-3, 6))
@@ -251,45 +239,3 @@ def test_cluster_jackknife_leaves_each_cluster_out():
     result = fit(compute, loss, cluster=runs)
     left = np.array([fit(compute[runs != g], loss[runs != g]).exponent for g in range(5)])
     assert_allclose(result.exponent_se, math.sqrt(np.sum((left - result.exponent) ** 2)), rtol=1e-8)
-
-
-def points_table():
-    rows = [
-        {
-            "run": f"{arm}-{i}",
-            "arm": arm,
-            "model": f"m{i}",
-            "metric": "loss",
-            "convention": "6n",
-            "compute_pflop_s_days": c,
-            "loss": y,
-            "used": True,
-        }
-        for arm, data in (("mla", MLA), ("kimi-linear", KIMI_LINEAR))
-        for i, (c, y) in enumerate(zip(*data, strict=True))
-    ]
-    return pd.DataFrame(rows)
-
-
-def test_fit_table_has_a_row_for_each_group_law_and_method():
-    table = fit_table(points_table(), [("power", "least_squares_log"), ("power", "huber_log")])
-    assert table[["arm", "method"]].to_numpy().tolist() == [
-        ["kimi-linear", "huber_log"],
-        ["kimi-linear", "least_squares_log"],
-        ["mla", "huber_log"],
-        ["mla", "least_squares_log"],
-    ]
-    assert_allclose(table["coefficient"][3], 2.30853, rtol=1e-5)
-
-
-def test_fit_table_leaves_out_points_that_are_not_used():
-    points = points_table()
-    points.loc[(points["arm"] == "mla") & (points["model"] == "m4"), "used"] = False
-    table = fit_table(points, [("power", "least_squares_log")])
-    assert table["n_points"].tolist() == [5, 4]
-
-
-def test_fit_table_names_the_group_that_has_no_estimate():
-    points = points_table().query("model in ['m0', 'm1']")
-    with pytest.raises(FitError, match="arm kimi-linear, metric loss, convention 6n: law 'power'"):
-        fit_table(points, [("power", "least_squares_log")])

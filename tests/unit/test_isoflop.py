@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 from isoloss.fit.isoflop import allocation, budgets, fit_budget, fit_isoflop, require_budgets
+from isoloss.fit.laws.chinchilla import optimal_allocation
+from isoloss.fit.laws.chinchilla import value as chinchilla
 from isoloss.fit.problem import FitError
-from isoloss.fit.surface import chinchilla, optimal_allocation
 from isoloss.units import PFLOP_S_DAY
 from numpy.testing import assert_allclose, assert_array_equal
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from isoloss.fit.broken import Broken
 from isoloss.fit.estimators import ESTIMATORS, SMALLEST_SCALE, optimal_scale, rho
+from isoloss.fit.laws.broken import Broken
 from isoloss.fit.newton import PowerSum, minimise
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from isoloss.fit.diagnose import diagnoses
 from isoloss.fit.fit import fits
 from isoloss.fit.fitting import fit
 from isoloss.fit.problem import FitError
@@ -50,8 +51,20 @@ def table(found, name):
 
 
 def several(*also, points=None, **changes):
-    settings = FIT | {"also": [{"law": law, "method": method} for law, method in also]}
-    return fits(ladder() if points is None else points, settings | changes, "model")
+    settings = FIT | {"also": [{"law": law, "method": method} for law, method in also]} | changes
+    return Found(ladder() if points is None else points, settings)
+
+
+class Found:
+    """The tables of the stages fit and diagnose."""
+
+    def __init__(self, points, settings):
+        self.fits = fits(points, settings, "model")
+        made = (self.fits.table(name, []) for name in ("fit", "surface"))
+        self.diagnosed = diagnoses(points, *made, settings, {"residuals": [], "holdout": []})
+
+    def table(self, name, columns):
+        return self.diagnosed[name] if name in self.diagnosed else self.fits.table(name, columns)
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +214,7 @@ def grid(root):
 @pytest.fixture(scope="module")
 def surfaces(grid):
     settings = FIT | {"law": "chinchilla", "method": "huber_log", "also": [{"law": "isoflop"}]}
-    return fits(grid, settings, "model")
+    return Found(grid, settings)
 
 
 def test_a_surface_is_recovered_within_its_errors(surfaces):

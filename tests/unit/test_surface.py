@@ -5,20 +5,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from isoloss.fit.covariance import solved
 from isoloss.fit.estimators import ESTIMATORS
-from isoloss.fit.functions import power_floor
+from isoloss.fit.fitted import state
+from isoloss.fit.laws.chinchilla import optimal_allocation, optimal_law
+from isoloss.fit.laws.chinchilla import value as chinchilla
+from isoloss.fit.laws.power_floor import value as power_floor
 from isoloss.fit.problem import FitError, refit, solve
+from isoloss.fit.registry import LAWS
 from isoloss.fit.resampling import resample, spread
-from isoloss.fit.surface import (
-    chinchilla,
-    chinchilla_gradient,
-    chinchilla_tokens,
-    fit_surface,
-    natural_surface,
-    optimal_allocation,
-    optimal_law,
-    surface_problem,
-)
+from isoloss.fit.surface import fit_surface
 from numpy.testing import assert_allclose
 
 TRUTH = (1.8, 400.0, 0.34, 2000.0, 0.36)
@@ -42,9 +38,9 @@ def test_estimates_are_unbiased_over_a_thousand_draws_of_noise(plan):
     truth = chinchilla(*plan, *TRUTH)
     noise = np.random.default_rng(5).normal(0, 5e-4, (1000, truth.size))
     for method in ("least_squares_log", "huber_log"):
-        stated = surface_problem(*plan, truth, method)
+        stated = state(LAWS["chinchilla"], plan, truth, method)
         found = refit(stated, truth * np.exp(noise), stated.weights[None], solve(stated).phi[0])
-        error = natural_surface(found.phi) - TRUTH
+        error = LAWS["chinchilla"].natural(found.phi) - TRUTH
         assert found.converged.all()
         assert (np.abs(error.mean(axis=0)) < 4 * error.std(axis=0) / math.sqrt(1000)).all()
 
@@ -59,23 +55,6 @@ def test_standard_errors_match_the_scatter_of_repeated_experiments(plan):
     for name in ("floor", "alpha", "beta", "optimal_exponent"):
         scatter = np.std([getattr(f, name) for f in fits])
         assert_allclose(np.mean([getattr(f, f"{name}_se") for f in fits]), scatter, rtol=0.25)
-
-
-def test_gradient_is_that_of_central_differences(plan):
-    def moved(j, by):
-        theta = list(TRUTH)
-        theta[j] = theta[j] * math.exp(by) if j in (1, 3) else theta[j] + by
-        return chinchilla(*plan, *theta)
-
-    for j in range(5):
-        slope = (moved(j, 1e-6) - moved(j, -1e-6)) / 2e-6
-        assert_allclose(chinchilla_gradient(*plan, *TRUTH)[:, j], slope, rtol=1e-5, atol=1e-8)
-
-
-def test_tokens_for_a_loss_invert_the_surface(plan):
-    loss = chinchilla(*plan, *TRUTH)
-    assert_allclose(chinchilla_tokens(loss, plan[0], *TRUTH), plan[1], rtol=1e-8)
-    assert np.isnan(chinchilla_tokens(1.8, 1e9, *TRUTH))
 
 
 def test_the_allocation_has_the_lowest_loss_of_its_compute():
@@ -106,7 +85,7 @@ def test_holdout_error_is_that_of_the_largest_tenth_predicted_by_the_others(plan
 
 
 def test_points_without_three_sizes_are_refused(plan):
-    with pytest.raises(FitError, match="got 60 points, 2 sizes and 60 token counts"):
+    with pytest.raises(FitError, match="got 60 runs, 2 sizes and 60 token counts"):
         fit_surface(np.where(plan[0] > 1e9, 2e9, 1e8), plan[1], chinchilla(*plan, *TRUTH))
     with pytest.raises(ValueError, match="59 of loss"):
         fit_surface(*plan, chinchilla(*plan, *TRUTH)[1:])
@@ -147,12 +126,12 @@ def test_likelihood_with_free_scale_gives_the_published_refit(hoffmann):
 
 
 def test_bootstrap_standard_errors_of_the_chinchilla_fit(hoffmann):
-    stated = surface_problem(*hoffmann)
-    draws = resample(stated, np.arange(240), "case", 4000, seed=2)
+    stated = state(LAWS["chinchilla"], hoffmann[:2], hoffmann[2], "huber_log")
+    draws = resample(solved(stated), np.arange(240), "case", 4000, seed=2)
     assert draws.converged.all()
     # B has a long tail: its standard error itself varies by 3% with 4,000 draws.
     assert_allclose(
-        np.sqrt(np.diag(spread(draws, natural_surface(draws.phi)))),
+        np.sqrt(np.diag(spread(draws, LAWS["chinchilla"].natural(draws.phi)))),
         [0.0257, 124.5, 0.0154, 1293, 0.0206],
         rtol=0.05,
     )

@@ -41,7 +41,9 @@ BESIDE = {
     "breakdown": "flops",
     "overtaking": "flops",
     "consistency": "flops",
-} | dict.fromkeys(["draws", "residuals", "holdout", "surface", "isoflop"], "fit")
+    "residuals": "diagnose",
+    "holdout": "diagnose",
+} | dict.fromkeys(["draws", "surface", "isoflop"], "fit")
 
 try:
     STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)

@@ -1,16 +1,13 @@
 # From points to scaling laws and compute multipliers.
 
 
-# The laws of every arm, metric and convention, resamples of the headline, and checks: residuals
-# with the law fitted without each point, and predictions of the largest sizes from the others.
+# The laws of every arm, metric and convention, and resamples of the headline.
 rule fit:
     input:
         points="results/points/{study}.csv",
     output:
         fit="results/fit/{study}.csv",
         draws="results/fit/{study}.draws.parquet",
-        residuals="results/fit/{study}.residuals.csv",
-        holdout="results/fit/{study}.holdout.csv",
         surface="results/fit/{study}.surface.csv",
         isoflop="results/fit/{study}.isoflop.csv",
     log:
@@ -20,14 +17,36 @@ rule fit:
     params:
         fit=setting("fit"),
         group_by=group_by,
-        schemas=schemas(
-            "points", "fit", "draws", "residuals", "holdout", "surface", "isoflop"
-        ),
+        schemas=schemas("points", "fit", "draws", "surface", "isoflop"),
         code=code("fit"),
     message:
         "{wildcards.study}: fitting the laws"
     script:
         "../scripts/fit.py"
+
+
+# What attacks the laws: residuals with the law fitted without each point, and predictions of the
+# largest sizes from the others.
+rule diagnose:
+    input:
+        points="results/points/{study}.csv",
+        fit="results/fit/{study}.csv",
+        surface="results/fit/{study}.surface.csv",
+    output:
+        residuals="results/diagnose/{study}.residuals.csv",
+        holdout="results/diagnose/{study}.holdout.csv",
+    log:
+        "logs/diagnose/{study}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        fit=setting("fit"),
+        schemas=schemas("points", "fit", "surface", "residuals", "holdout"),
+        code=code("diagnose"),
+    message:
+        "{wildcards.study}: checking the laws"
+    script:
+        "../scripts/diagnose.py"
 
 
 # Compute of the baseline over compute of the candidate at equal loss, with its interval.

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from isoloss.units import Floats
+
 Flags = NDArray[np.bool_]
 
 MAD_TO_SD = 1.4826  # of a normal distribution

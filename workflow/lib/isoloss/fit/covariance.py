@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from isoloss.fit.estimators import Floats
 from isoloss.fit.newton import Minima, residuals
-from isoloss.fit.problem import FitStatus, Problem
+from isoloss.fit.problem import FitStatus, Problem, solve
+from isoloss.units import Floats
 
 ILL_CONDITIONED = 1e7  # Above it half of the digits of double precision are lost.
+AT_BOUND = 1e-8  # Relative to 1 + |phi|: estimates that were written have ten digits.
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +28,30 @@ class Linearised:
     condition: float
 
 
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A problem, its minimum (a batch of one) and the law linearised there."""
+
+    stated: Problem
+    minimum: Minima
+    near: Linearised
+
+    @property
+    def phi(self) -> Floats:
+        """The estimate, (P)."""
+        return np.asarray(self.minimum.phi[0])
+
+
+def solved(stated: Problem) -> Solution:
+    """Solve a problem, and linearise it there."""
+    minimum = solve(stated)
+    return Solution(stated, minimum, linearise(stated, minimum.phi[0]))
+
+
 def linearise(stated: Problem, phi: Floats) -> Linearised:
-    """Linearise a law at phi (P,)."""
-    free = (phi > stated.lower) & (phi < stated.upper)
+    """Linearise a law at phi (P,). What lies within AT_BOUND of a bound is at it."""
+    slack = AT_BOUND * (1 + np.abs(phi))
+    free = (phi > stated.lower + slack) & (phi < stated.upper - slack)
     f, slopes, _ = stated.model.derivatives(phi[None, :])
     root = np.sqrt(stated.weights)
     scale = root / f[0] if stated.estimator.log else root

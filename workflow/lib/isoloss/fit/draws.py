@@ -5,13 +5,8 @@ import zlib
 import numpy as np
 import pandas as pd
 
-from isoloss.fit.fitted import COLUMNS
-from isoloss.fit.fitting import natural
-from isoloss.fit.functions import LAWS
-from isoloss.fit.problem import Problem
-from isoloss.fit.request import SURFACE, Request
-from isoloss.fit.resampling import Draws, resample
-from isoloss.fit.surface import natural_surface, optimal_allocation
+from isoloss.fit.law import Law
+from isoloss.fit.resampling import Draws
 from isoloss.tables import FLOAT_FORMAT
 
 
@@ -20,46 +15,23 @@ def seed(points: pd.DataFrame) -> int:
     return zlib.crc32(points.to_csv(index=False, float_format=FLOAT_FORMAT).encode())
 
 
-def draw(
-    stated: Problem, points: pd.DataFrame, *, resampling: str, draws: int, group_by: str, seed: int
-) -> Draws:
-    """Resample a fit; points with one `group_by` go together, in this arm as in the others."""
-    return resample(stated, points[group_by], resampling, draws, seed)
-
-
-def parameters(request: Request, draws: Draws) -> pd.DataFrame:
+def parameters(law: Law, draws: Draws) -> pd.DataFrame:
     """The parameters of every draw, a row each, named as in the fit and surface tables.
 
-    Of chinchilla, coefficient and exponent are those of L(C) along the compute-optimal line.
+    Of a law of N and D besides its own those of L(C) along its compute-optimal line.
     """
-    if request.law != SURFACE:
-        law = LAWS[request.law]
-        values = pd.DataFrame(natural(law, draws.phi), columns=list(law.parameters))
-        return values.rename(columns=COLUMNS)
-    floor, a, alpha, b, beta = natural_surface(draws.phi).T
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # draws without an optimum
-        n, d = optimal_allocation(1.0, a, alpha, b, beta)
-        coefficient = a * n**-alpha + b * d**-beta
-        exponent = alpha * beta / (alpha + beta)
-    return pd.DataFrame(
-        {
-            "coefficient": coefficient,
-            "exponent": exponent,
-            "floor": floor,
-            "a": a,
-            "alpha": alpha,
-            "b": b,
-            "beta": beta,
-        }
-    )
+    values = law.natural(draws.phi)
+    table = pd.DataFrame(values, columns=list(law.parameters))
+    if law.optimal is not None:
+        line, of = law.optimal
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # without an optimum
+            table[list(line.parameters)] = np.column_stack(of(*values.T))
+    return table
 
 
-def rows(key: dict[str, str], request: Request, draws: Draws) -> pd.DataFrame:
+def rows(key: dict[str, str], law: Law, draws: Draws) -> pd.DataFrame:
     """Draws as rows of the draws table, each with the fit's key."""
-    values = parameters(request, draws)
-    return values.assign(
-        **key,
-        resampling=draws.kind,
-        draw=np.arange(len(values)),
-        converged=draws.converged,
+    table = parameters(law, draws)
+    return table.assign(
+        **key, resampling=draws.kind, draw=np.arange(len(table)), converged=draws.converged
     )

@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from isoloss.fit.estimators import Floats
-from isoloss.fit.inputs import Values, positive
+from isoloss.fit.inputs import positive
 from isoloss.fit.isoflop import Allocation, allocation
 from isoloss.fit.problem import FitError
+from isoloss.units import Floats, Values
 
 BOUND = "upper bound of the lowest loss"
 

@@ -1,22 +1,21 @@
-"""Points -> fitted laws for each arm, metric and convention, their resamples and their checks."""
+"""Points -> fitted laws for each arm, metric and convention, and their resamples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from isoloss.fit import checks, draws
+from isoloss.fit import draws, fitting, surface
 from isoloss.fit.estimators import ESTIMATORS
-from isoloss.fit.fitting import fit
+from isoloss.fit.fitted import Fit, fit_law
 from isoloss.fit.isoflop import fit_isoflop
 from isoloss.fit.problem import FitError
-from isoloss.fit.request import ISOFLOP, SURFACE, Request, requests, require
-from isoloss.fit.resampling import Draws, with_standard_errors
-from isoloss.fit.stated import standard_errors, state
-from isoloss.fit.surface import fit_surface, optimal_law
+from isoloss.fit.registry import LAWS
+from isoloss.fit.request import ISOFLOP, Request, requests, require
+from isoloss.fit.resampling import Draws, resample, spread
 
 KEYS = ["metric", "convention", "arm"]
 COMPUTE, ND = ["compute_pflop_s_days"], ["parameters", "tokens"]
@@ -25,22 +24,25 @@ Rows = list[pd.DataFrame]
 
 @dataclass(frozen=True)
 class Fits:
-    """Tables in parts: rows of fits, draws, points, points left out, surfaces and budgets."""
+    """Tables in parts: rows of fits, draws, surfaces and budgets."""
 
     fit: Rows = field(default_factory=list)
     draws: Rows = field(default_factory=list)
-    residuals: Rows = field(default_factory=list)
-    holdout: Rows = field(default_factory=list)
     surface: Rows = field(default_factory=list)
     isoflop: Rows = field(default_factory=list)
 
     def table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """One table, with the columns that it has even when empty."""
-        parts = [part for part in getattr(self, name) if len(part)]
-        if not parts:
-            return pd.DataFrame(columns=list(columns))
-        table = pd.concat(parts, ignore_index=True)
-        return table.reindex(columns=[*columns, *(c for c in table if c not in columns)])
+        return together(getattr(self, name), columns)
+
+
+def together(parts: Rows, columns: Sequence[str]) -> pd.DataFrame:
+    """Parts of a table as one, with the columns that it has even when empty."""
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=list(columns))
+    table = pd.concat(parts, ignore_index=True)
+    return table.reindex(columns=[*columns, *(c for c in table if c not in columns)])
 
 
 def fits(points: pd.DataFrame, settings: Mapping[str, Any], group_by: str) -> Fits:
@@ -52,112 +54,141 @@ def fits(points: pd.DataFrame, settings: Mapping[str, Any], group_by: str) -> Fi
     counts an N. Raises FitError naming arm, metric and convention where a law asks too much.
     """
     used = points[points["used"]]
-    asked, weight_by = requests(settings), settings["weight_by"]
-    resampled = partial(
-        draws.draw,
-        resampling=settings["resampling"],
-        draws=settings["draws"],
-        group_by=group_by,
-        seed=draws.seed(used),
-    )
+    seed, kind, resamples = draws.seed(used), settings["resampling"], settings["draws"]
     found = Fits()
-    for (metric, convention, arm), group in used.groupby(KEYS, sort=False):
-        key = {"arm": arm, "metric": metric, "convention": convention}
-        headline_convention = convention == points["convention"].iloc[0]
-        for request in asked:
-            axes = [*COMPUTE, *ND] if request.surface else COMPUTE
-            if not headline_convention and group[axes].isna().any(axis=None):
-                continue
-            try:
-                require(request, *(group[name].tolist() for name in axes))
-                _one(found, key, request, group, weight_by, request == asked[0], resampled)
-            except FitError as error:
-                where = ", ".join(f"{kind} {name}" for kind, name in key.items())
-                runs = ", ".join(dict.fromkeys(group["run"]))
-                raise FitError(f"{where}: {error}. Its runs: {runs}.") from error
+    for key, request, group, headline in asked(points, settings):
+        if request.law == ISOFLOP:
+            with naming(key, group):
+                found.isoflop.append(_isoflop(request, group).assign(**key))
+            continue
+        with naming(key, group):
+            fitted = fit_group(request, group, settings["weight_by"])
+            textbook = fitted.law.of_compute and ESTIMATORS[request.method].least_squares
+            drawn = None
+            if headline or not textbook:
+                drawn = resample(fitted.solution, group[group_by], kind, resamples, seed)
+                found.draws.append(draws.rows(key, fitted.law, drawn))
+        if fitted.law.of_compute:
+            row = asdict(fitting.row(fitted))
+            row |= {} if textbook or drawn is None else _errors(fitted, drawn)
+        else:
+            assert drawn is not None
+            of_surface = asdict(surface.row(fitted)) | _surface_errors(fitted, drawn)
+            found.surface.append(pd.DataFrame([of_surface | key]))
+            row = _along(fitted, drawn, of_surface)
+        found.fit.append(pd.DataFrame([row | key | {"headline_law": headline}]))
     return found
 
 
-def _one(
-    found: Fits,
-    key: dict[str, str],
-    request: Request,
-    group: pd.DataFrame,
-    weight_by: str,
-    headline: bool,
-    resampled: Any,
-) -> None:
-    """Add one fit, and what goes with it, to the tables."""
-    key = key | {"law": request.law, "method": request.method}
-    if request.law == ISOFLOP:
-        found.isoflop.append(_isoflop(request, group).assign(**key))
-        return
-    stated = state(request, group, weight_by)
-    textbook = ESTIMATORS[request.method].least_squares and not request.surface
-    drawn = resampled(stated, group) if headline or not textbook else None
-    if drawn is not None:
-        found.draws.append(draws.rows(key, request, drawn))
-    if request.law == SURFACE and drawn is not None:
-        surface, row = _surface(request, group, weight_by, drawn)
-        found.surface.append(surface.assign(**key))
-    else:
-        result = fit(
-            group["compute_pflop_s_days"],
-            group["loss"],
-            request.law,
-            request.method,
-            loss_se=standard_errors(group, weight_by),
-            cluster=group["run"] if group["run"].duplicated().any() else None,
-        )
-        if drawn is not None and not textbook:
-            result = with_standard_errors(result, drawn)
-        row = pd.DataFrame([asdict(result)])
-    found.fit.append(row.assign(**key, headline_law=headline))
-    found.residuals.append(checks.residuals(stated, group).assign(**key, headline_law=headline))
-    found.holdout.append(
-        checks.holdout(request, group, weight_by).assign(**key, headline_law=headline)
+def asked(
+    points: pd.DataFrame, settings: Mapping[str, Any]
+) -> Iterator[tuple[dict[str, str], Request, pd.DataFrame, bool]]:
+    """The fits to be made: key, law and method, points, and whether it is the headline's law.
+
+    A law whose axes a further convention does not have is left out there.
+    """
+    wanted = requests(settings)
+    for (metric, convention, arm), group in points[points["used"]].groupby(KEYS, sort=False):
+        for request in wanted:
+            axes = [*COMPUTE, *ND] if request.surface else COMPUTE
+            further = convention != points["convention"].iloc[0]
+            if further and group[axes].isna().any(axis=None):
+                continue
+            key = {"arm": arm, "metric": metric, "convention": convention}
+            law = {"law": request.law, "method": request.method}
+            with naming(key, group):
+                require(request, *(group[name].tolist() for name in axes))
+            yield key | law, request, group, request == wanted[0]
+
+
+@contextmanager
+def naming(key: Mapping[str, str], group: pd.DataFrame) -> Iterator[None]:
+    """A FitError in here gets the names of the fit and of its runs."""
+    try:
+        yield
+    except FitError as error:
+        where = ", ".join(f"{kind} {key[kind]}" for kind in ("arm", "metric", "convention"))
+        runs = ", ".join(dict.fromkeys(group["run"]))
+        raise FitError(f"{where}: {error}. Its runs: {runs}.") from error
+
+
+def fit_group(request: Request, group: pd.DataFrame, weight_by: str) -> Fit:
+    """The fit of a law to its rows of the points table; runs with several points are clusters."""
+    axes = [group[name] for name in LAWS[request.law].axes]
+    return fit_law(
+        request.law,
+        axes,
+        group["loss"],
+        request.method,
+        loss_se=loss_errors(group, weight_by),
+        cluster=clusters(group),
     )
 
 
-def _surface(
-    request: Request, group: pd.DataFrame, weight_by: str, drawn: Draws
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The row of a surface, and that of L(C) along its compute-optimal line, errors by draws."""
-    loss_se = standard_errors(group, weight_by)
-    n, d = group["parameters"], group["tokens"]
-    result = fit_surface(n, d, group["loss"], request.method, loss_se=loss_se)
-    shape = (result.floor, result.a, result.alpha, result.b, result.beta)
-    coefficient, exponent, floor = optimal_law(*shape)
-    values = draws.parameters(request, drawn)[drawn.converged]
+def clusters(group: pd.DataFrame) -> pd.Series | None:
+    """Labels of points that share a run, where any do."""
+    return group["run"] if group["run"].duplicated().any() else None
+
+
+def loss_errors(points: pd.DataFrame, weight_by: str) -> pd.Series | None:
+    """The standard errors that weight the points, or None; FitError where one is missing."""
+    if weight_by == "none":
+        return None
+    missing = points[~(points["loss_se"] > 0)]
+    if len(missing):
+        raise FitError(
+            f"`fit: {{weight_by: loss_se}}` needs the standard error of every point; run "
+            f"{missing['run'].iloc[0]} has none"
+        )
+    return points["loss_se"]
+
+
+def _errors(fitted: Fit, drawn: Draws) -> dict[str, float]:
+    """Standard errors and covariances of a law of compute by its draws."""
+    return _from_draws(
+        pd.DataFrame(fitted.law.natural(drawn.phi), columns=list(fitted.law.parameters)), drawn
+    )
+
+
+def _from_draws(values: pd.DataFrame, drawn: Draws) -> dict[str, float]:
+    """Errors of coefficient, exponent and floor; covariances on the scale of log coefficient."""
+    names = [name for name in ("coefficient", "exponent", "floor") if name in values]
+    matrix = values[names].to_numpy()
+    errors = np.sqrt(np.diag(spread(drawn, matrix)))
+    found = {f"{name}_se": float(error) for name, error in zip(names, errors, strict=True)}
+    with np.errstate(invalid="ignore"):
+        matrix = np.column_stack([np.log(matrix[:, 0]), matrix[:, 1:]])
+    shared = spread(drawn, matrix)
+    found["covariance_log_coefficient_exponent"] = float(shared[0, 1])
+    if "floor" in names:
+        found["covariance_log_coefficient_floor"] = float(shared[0, 2])
+        found["covariance_exponent_floor"] = float(shared[1, 2])
+    return found
+
+
+def _surface_errors(fitted: Fit, drawn: Draws) -> dict[str, float]:
+    """Standard errors of a surface by its draws, where its method has none of its own."""
+    if ESTIMATORS[fitted.method].least_squares:
+        return {}
+    values = draws.parameters(fitted.law, drawn)[drawn.converged]
     sound = values[np.isfinite(values).all(axis=1)]
-    line = np.column_stack([np.log(sound["coefficient"]), sound["exponent"], sound["floor"]])
-    shared = np.cov(line.T)
-    error = sound.std()
-    surface = asdict(result)
-    if not ESTIMATORS[request.method].least_squares:
-        surface |= {f"{name}_se": error[name] for name in ("floor", "a", "alpha", "b", "beta")}
-        surface["optimal_exponent_se"] = (sound["beta"] / (sound["alpha"] + sound["beta"])).std()
-    row = {
-        "coefficient": coefficient,
-        "exponent": exponent,
-        "floor": floor,
-        "coefficient_se": error["coefficient"],
-        "exponent_se": error["exponent"],
-        "floor_se": error["floor"],
-        "covariance_log_coefficient_exponent": shared[0, 1],
-        "covariance_log_coefficient_floor": shared[0, 2],
-        "covariance_exponent_floor": shared[1, 2],
-        "n_points": result.n_points,
-        "n_clusters": result.n_points,
-        "degrees_of_freedom": result.n_points - 5,
-        "rms_log_residual": result.rms_log_residual,
-        "objective": result.objective,
-        "condition_number": result.condition_number,
-        "holdout_log_error": result.holdout_log_error,
-        "status": result.status,
-        "weighted": loss_se is not None,
+    found = {f"{name}_se": float(sound[name].std()) for name in fitted.law.parameters}
+    optimal = sound["beta"] / (sound["alpha"] + sound["beta"])
+    return found | {"optimal_exponent_se": float(optimal.std())}
+
+
+def _along(fitted: Fit, drawn: Draws, surface: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of L(C) along a surface's compute-optimal line, its errors by the draws."""
+    assert fitted.law.optimal is not None
+    line, of = fitted.law.optimal
+    row = dict(zip(line.parameters, map(float, of(*fitted.values)), strict=True))
+    row |= _from_draws(draws.parameters(fitted.law, drawn), drawn)
+    same = ("n_points", "rms_log_residual", "objective", "condition_number")
+    return row | {
+        **{name: surface[name] for name in (*same, "holdout_log_error", "status", "weighted")},
+        "n_clusters": fitted.clusters,
+        "degrees_of_freedom": fitted.degrees_of_freedom,
     }
-    return pd.DataFrame([surface]), pd.DataFrame([row])
 
 
 def _isoflop(request: Request, group: pd.DataFrame) -> pd.DataFrame:

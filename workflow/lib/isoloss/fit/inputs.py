@@ -1,14 +1,13 @@
 """Checks of what a fit is given, shared by all laws."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 import numpy as np
-import numpy.typing as npt
 
-from isoloss.fit.estimators import ESTIMATORS, Estimator, Floats
-
-Values = npt.ArrayLike
+from isoloss.fit.estimators import ESTIMATORS, Estimator
+from isoloss.fit.problem import FitError
+from isoloss.units import Floats, Values
 
 
 def positive(**columns: Values) -> list[Floats]:
@@ -53,3 +52,13 @@ def weighted(loss: Floats, loss_se: Values | None, method: str) -> tuple[Estimat
     y, se = positive(loss=loss, loss_se=loss_se)
     weights = (y / se) ** 2 if estimator.log else se**-2
     return estimator, np.asarray(weights / weights.mean())
+
+
+def distinct(law: str, parameters: int, axes: Sequence[Floats]) -> None:
+    """Raise FitError unless a law of compute has a distinct compute more than parameters."""
+    sizes = np.unique(axes[0]).size
+    if sizes <= parameters:
+        raise FitError(
+            f"law {law!r} has {parameters} parameters and needs {parameters + 1} or more distinct "
+            f"computes; got {sizes}"
+        )

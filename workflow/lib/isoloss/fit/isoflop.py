@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from isoloss.fit.estimators import Floats
-from isoloss.fit.inputs import Values, positive
+from isoloss.fit.inputs import positive
 from isoloss.fit.problem import FitError
-from isoloss.units import PFLOP_S_DAY
+from isoloss.units import PFLOP_S_DAY, Floats, Values
 
 ORDERS = {"parabola": 2, "cubic": 3}
 

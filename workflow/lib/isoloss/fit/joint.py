@@ -8,12 +8,12 @@ import numpy.typing as npt
 from scipy.special import fdtrc, stdtr
 
 from isoloss.fit.covariance import covariance, linearise, status
-from isoloss.fit.estimators import Floats
-from isoloss.fit.fitting import natural, problem
-from isoloss.fit.functions import LAWS
-from isoloss.fit.inputs import Values, one_of, positive
+from isoloss.fit.fitting import problem
+from isoloss.fit.inputs import one_of, positive
 from isoloss.fit.newton import PowerSum
 from isoloss.fit.problem import FitError, FitStatus, Problem, solve
+from isoloss.fit.registry import LAWS
+from isoloss.units import Floats, Values
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,6 @@ def joint_problem(
     for start, value in zip(starts, [best.mean(axis=0), *best], strict=True):
         start[columns] = np.where(together, value, best)
     stated = Problem(
-        names=tuple(str(i) for i in range(count)),
         model=PowerSum(np.concatenate(terms)[None], np.concatenate(floors)),
         loss=np.concatenate([each.loss for each in own]),
         weights=np.ones(sum(each.loss.size for each in own)),
@@ -108,7 +107,7 @@ def fit_joint(
     near = linearise(stated, phi)
     se = np.sqrt(np.diag(covariance(stated, near)))
     names = LAWS[law].parameters
-    values = natural(LAWS[law], phi[columns])
+    values = LAWS[law].natural(phi[columns])
     scale = np.where([name in LAWS[law].logarithmic for name in names], values, 1.0)
 
     def by_arm(table: Floats) -> dict[str, dict[str, float]]:

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from isoloss.fit.estimators import Estimator, Floats, rho
+from isoloss.fit.estimators import Estimator, rho
+from isoloss.units import Floats
 
 Rows = npt.NDArray[Any]  # Indices, or a mask.
 Curvature = Callable[[Floats], Floats]

@@ -6,8 +6,9 @@ from itertools import product
 
 import numpy as np
 
-from isoloss.fit.estimators import Estimator, Floats, optimal_scale, rho
+from isoloss.fit.estimators import Estimator, optimal_scale, rho
 from isoloss.fit.newton import Minima, Model, PowerSum, minimise, residuals
+from isoloss.units import Floats
 
 
 class FitError(ValueError):
@@ -25,12 +26,11 @@ class FitStatus(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is minimised over phi (P parameters, by name) within bounds.
+    """What is minimised over phi (P parameters) within bounds.
 
     loss, weights: (n,). starts: (S, P), promising places for these points and their resamples.
     """
 
-    names: tuple[str, ...]
     model: Model
     loss: Floats
     weights: Floats

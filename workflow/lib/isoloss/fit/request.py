@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from isoloss.fit import fitting, isoflop
+import numpy as np
+
+from isoloss.fit import isoflop
 from isoloss.fit.estimators import ESTIMATORS
 from isoloss.fit.inputs import one_of
 from isoloss.fit.problem import FitError
+from isoloss.fit.registry import LAWS
 
-SURFACE, ISOFLOP = "chinchilla", "isoflop"
+ISOFLOP = "isoflop"  # no law of loss: the best size at each budget
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Request:
     @property
     def surface(self) -> bool:
         """Whether it is a law of parameters and tokens, not of compute alone."""
-        return self.law in (SURFACE, ISOFLOP)
+        return self.law == ISOFLOP or not LAWS[self.law].of_compute
 
 
 def requests(fit: Mapping[str, Any]) -> tuple[Request, ...]:
@@ -56,17 +59,11 @@ def require(
 
     compute: PFLOP/s-days. parameters, tokens: for laws of them; NaN where a point does not tell.
     """
-    if not request.surface:
-        fitting.require(request.law, len(set(compute)))
-        return
-    if not all(map(isfinite, (*parameters, *tokens))):
+    if request.surface and not all(map(isfinite, (*parameters, *tokens))):
         raise FitError(f"law {request.law} needs the parameters and the tokens of every run")
     if request.law == ISOFLOP:
         isoflop.require_budgets(isoflop.budgets(compute), request.method)
         return
-    sizes, counts = len(set(parameters)), len(set(tokens))
-    if len(compute) < 6 or min(sizes, counts) < 3:
-        raise FitError(
-            f"law {request.law} has 5 parameters and needs 6 runs or more, of 3 sizes and 3 token "
-            f"counts or more; got {len(compute)} runs, {sizes} sizes and {counts} token counts"
-        )
+    given = {"compute_pflop_s_days": compute, "parameters": parameters, "tokens": tokens}
+    law = LAWS[request.law]
+    law.needs([np.asarray(given[name], dtype=np.float64) for name in law.axes])

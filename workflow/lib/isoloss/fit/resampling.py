@@ -6,19 +6,15 @@ draws, and arms with other labels independent ones.
 """
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from isoloss.fit.covariance import leverages, linearise
-from isoloss.fit.estimators import Floats
-from isoloss.fit.fitting import KEYS, FitResult, columns_of, groups_of, natural, problem
-from isoloss.fit.functions import LAWS
+from isoloss.fit.covariance import Solution, leverages
 from isoloss.fit.inputs import one_of
-from isoloss.fit.problem import FitError, Problem, refit, solve
+from isoloss.fit.problem import FitError, refit
+from isoloss.units import Floats
 
 KINDS = ("case", "residual", "wild", "jackknife")
 # Webb 2023 (doi:10.1111/caje.12661): more than the two points of Rademacher's signs, which with
@@ -36,13 +32,13 @@ class Draws:
 
 
 def resample(
-    stated: Problem,
+    solution: Solution,
     groups: npt.ArrayLike,
     kind: str,
     resamples: int = 2000,
     seed: int = 0,
 ) -> Draws:
-    """Resample a fit.
+    """Resample a fit, from its solution.
 
     groups: a label a point (its run, or its model where arms are paired); points with one label
         are drawn, turned or left out together.
@@ -53,12 +49,13 @@ def resample(
     jackknife: each group left out once; `resamples` and `seed` do not matter.
     """
     one_of("kind of resampling", kind, KINDS)
+    stated, near = solution.stated, solution.near
     names, labels = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     if labels.size != stated.loss.size:
         raise ValueError(
             f"{labels.size} group labels for {stated.loss.size} points; expected one each"
         )
-    optimum = solve(stated).phi[0]
+    optimum = solution.phi
     size = names.size
     if size <= optimum.size:
         raise FitError(
@@ -72,7 +69,6 @@ def resample(
     elif kind == "jackknife":
         weights = weights * (1.0 - np.eye(size))[:, labels]
     else:
-        near = linearise(stated, optimum)
         left = np.maximum(1 - leverages(near), 1e-12)
         residual = near.residual / np.sqrt(stated.weights * left)
         if kind == "wild":
@@ -120,62 +116,3 @@ def spread(draws: Draws, values: Floats) -> Floats:
     centred = kept - kept.mean(axis=0)
     factor = (count - 1) / count if draws.kind == "jackknife" else 1 / (count - 1)
     return np.asarray(np.einsum("rp,rq->pq", centred, centred) * factor)
-
-
-def with_standard_errors(result: FitResult, draws: Draws) -> FitResult:
-    """Replace standard errors and covariances of a fit by those of its draws."""
-    law = LAWS[result.law]
-    names = law.parameters
-    value = natural(law, draws.phi)
-    se = dict(zip(names, np.sqrt(np.diag(spread(draws, value))).tolist(), strict=True))
-    matrix = spread(draws, draws.phi)
-    nan = float("nan")
-
-    def shared(i: str, j: str) -> float:
-        return float(matrix[names.index(i), names.index(j)]) if j in names else nan
-
-    return replace(
-        result,
-        coefficient_se=se["coefficient"],
-        exponent_se=se["exponent"],
-        floor_se=se.get("floor", nan),
-        covariance_log_coefficient_exponent=shared("coefficient", "exponent"),
-        covariance_log_coefficient_floor=shared("coefficient", "floor"),
-        covariance_exponent_floor=shared("exponent", "floor"),
-    )
-
-
-def draws_table(
-    points: pd.DataFrame,
-    specs: Sequence[tuple[str, str]],
-    kind: str = "case",
-    resamples: int = 2000,
-    seed: int = 0,
-    group_by: str = "model",
-    *,
-    weighted: bool = False,
-) -> pd.DataFrame:
-    """Resample every fit of `fit_table`; one row a draw, in its order, then by draw.
-
-    Columns: arm, metric, convention, law, method, kind, draw, the parameters of the laws (NaN
-    where a law has none), converged. group_by: the column whose labels are drawn; `model` joins
-    the arms of paired studies draw by draw, `run` resamples them apart.
-    """
-    frames = []
-    for key, group in groups_of(points):
-        for law, method in sorted(specs):
-            stated = problem(**columns_of(group, weighted), law=law, method=method)
-            draws = resample(stated, group[group_by], kind, resamples, seed)
-            frame = pd.DataFrame(natural(LAWS[law], draws.phi), columns=list(stated.names))
-            frame = frame.assign(
-                **key,
-                law=law,
-                method=method,
-                kind=kind,
-                draw=np.arange(len(frame)),
-                converged=draws.converged,
-            )
-            frames.append(frame)
-    table = pd.concat(frames, ignore_index=True)
-    first = [*KEYS, "law", "method", "kind", "draw"]
-    return table[first + sorted(set(table.columns) - set(first))]

@@ -4,7 +4,8 @@ from itertools import combinations, product
 
 import numpy as np
 
-from isoloss.fit.estimators import Estimator, Floats, rho
+from isoloss.fit.estimators import Estimator, rho
+from isoloss.units import Floats
 
 EXPONENTS = np.geomspace(0.01, 2.5, 20)
 BLOCKS = 20  # Starts kept, about: the best point of each block of the grid.

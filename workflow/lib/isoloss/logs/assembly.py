@@ -9,7 +9,8 @@ import pandas as pd
 from isoloss.logs.longtable import Rows, joined
 from isoloss.logs.lossy import digits_of, losses
 from isoloss.logs.segments import resumes
-from isoloss.logs.tokens import TOKENS_FROM, Floats
+from isoloss.logs.tokens import TOKENS_FROM
+from isoloss.units import Floats
 
 # Wall times above this are seconds since 1970, not since the start of a run.
 _EPOCH = 1e8

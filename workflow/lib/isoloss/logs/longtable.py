@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from isoloss.logs.columns import Columns
 from isoloss.logs.records import Block
-from isoloss.logs.tokens import Floats, Logged, Units, tokens
+from isoloss.logs.tokens import Logged, Units, tokens
+from isoloss.units import Floats
 
 # The rows of one file: arrays of equal length by name. `metric` and `aggregation` are codes.
 Rows = dict[str, npt.NDArray[Any]]

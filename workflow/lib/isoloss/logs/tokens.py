@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from isoloss.units import Floats
+
 Ints = npt.NDArray[np.int64]
 
 TOKENS_FROM = ("", "log", "samples x sequence_length", "step x tokens_per_step")

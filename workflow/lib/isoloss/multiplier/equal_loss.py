@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from isoloss.fit.estimators import ESTIMATORS, Floats
-from isoloss.fit.functions import LAWS, Law, Values
+from isoloss.fit.estimators import ESTIMATORS
+from isoloss.fit.fitted import Fit, known_fit
 from isoloss.fit.inputs import weighted
+from isoloss.fit.law import Law
+from isoloss.fit.registry import LAWS
 from isoloss.multiplier.intervals import Influence, Interval, delta, jackknife, none, percentile
+from isoloss.units import Floats, Values
 
-ILL_CONDITIONED = 1e7
 INTERVALS = ("auto", "delta_t", "jackknife_t", "percentile")
 
 
@@ -37,6 +40,13 @@ class Arm:
     draws: Floats | None = None
     drawn: str = ""
 
+    @cached_property
+    def fit(self) -> Fit:
+        """The law with its points, linearised at its parameters."""
+        estimator = ESTIMATORS[self.method]
+        stated = self.law.problem([self.compute], self.loss, self.weights, estimator)
+        return known_fit(self.law, self.method, [self.compute], stated, self.parameters)
+
 
 def arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | None = None) -> Arm:
     """Build an arm from its row of the fit table and its used rows of the points table.
@@ -46,7 +56,6 @@ def arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | None
     that did not converge do not count.
     """
     law, method = LAWS[str(fit["law"])], str(fit["method"])
-    columns = {"break_compute": "break_compute_pflop_s_days"}
     if len(points) != int(fit["n_points"]):
         raise ValueError(f"a fit to {fit['n_points']} points came with {len(points)} points")
     loss = points["loss"].to_numpy(np.float64)
@@ -58,7 +67,7 @@ def arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | None
     return Arm(
         law=law,
         method=method,
-        parameters=tuple(float(fit[columns.get(name, name)]) for name in law.parameters),
+        parameters=tuple(float(fit[name]) for name in law.parameters),
         compute=points["compute_pflop_s_days"].to_numpy(np.float64),
         loss=loss,
         model=tuple(points["model"].astype(str)),
@@ -74,16 +83,6 @@ def overlap(baseline: Arm, candidate: Arm) -> tuple[float, float] | None:
     low = float(max(baseline.loss.min(), candidate.loss.min()))
     high = float(min(baseline.loss.max(), candidate.loss.max()))
     return (low, high) if low <= high else None
-
-
-def loss_grid(baseline: Arm, candidate: Arm, size: int = 50) -> Floats:
-    """Losses over the overlap, evenly spaced in log loss; empty where there is none."""
-    ends = overlap(baseline, candidate)
-    if ends is None:
-        return np.empty(0)
-    grid = np.geomspace(*ends, size)
-    grid[[0, -1]] = ends  # geomspace may miss its ends by a rounding.
-    return grid
 
 
 def multiplier(
@@ -184,28 +183,15 @@ def _choose(arms: Arms, shared: list[tuple[str, ...]]) -> str:
 
 
 def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | None:
-    """Influence of the residuals, on the scale of the fit (log loss or loss), on log C(L).
-
-    A floor at its bound of 0 is no parameter. None where the Jacobian is singular.
-    """
-    fitted = a.law.value(a.compute, *a.parameters)
-    scale = np.sqrt(a.weights) / (fitted if ESTIMATORS[a.method].log else 1.0)
-    difference = np.log(a.loss / fitted) * fitted if ESTIMATORS[a.method].log else a.loss - fitted
-    free = [
-        (name, v) != ("floor", 0) for name, v in zip(a.law.parameters, a.parameters, strict=True)
-    ]
-    jacobian = a.law.gradient(a.compute, *a.parameters)[:, free] * scale[:, None]
-    slope = a.law.inverse_gradient(losses, *a.parameters)[:, free]
-    length = np.sqrt(np.sum(jacobian**2, axis=0))
-    if not (length > 0).all() or not np.linalg.cond(jacobian / length) < ILL_CONDITIONED:
+    """Influence of the residuals on log C(L); None where the Jacobian is singular."""
+    moved = a.fit.influence(a.law.inverse_gradient(losses, *a.parameters))
+    if moved is None:
         return None
-    inverse = np.linalg.inv(np.einsum("np,nq->pq", jacobian, jacobian))
-    projection = np.einsum("pq,nq->pn", inverse, jacobian)
     return Influence(
-        residual=difference * scale,
-        weights=np.einsum("kp,pn->kn", slope, projection),
-        hat=np.einsum("mp,pn->mn", jacobian, projection),
-        size=sum(free),
+        residual=a.fit.solution.near.residual,
+        weights=moved[0],
+        hat=moved[1],
+        size=a.fit.free,
         labels=labels,
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from isoloss.fit.estimators import Floats
+from isoloss.units import Floats
 
 # With n - p = 1 residuals cannot tell how correlated two arms are, and Student's t with 1 degree of
 # freedom covers up to 99.6% at nominal 95%; with so many it stays within 93 and 99%, whatever the

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.fit.fitted import ALONG, COLUMNS, losses
-from isoloss.fit.functions import Floats
+from isoloss.fit.along import is_surface, law_of, losses
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier, overlap
+from isoloss.units import Floats
 
 FIT = ["metric", "convention", "law", "method"]
 
@@ -64,7 +64,7 @@ def multipliers(
                     at,
                     pair_by=pair_by == "model",
                     confidence=confidence,
-                    interval="percentile" if names["law"] in ALONG else chosen,
+                    interval="percentile" if is_surface(names["law"]) else chosen,
                 )
                 first = np.arange(len(at)) == 0
                 here = first & (kind == "reported") & (names["convention"] == headline)
@@ -90,13 +90,12 @@ def _arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | Non
     keys = ["arm", "metric", "convention"]
     mine = points[_same(points, fit, keys)]
     drawn = None if draws is None else draws[_same(draws, fit, [*keys, "law", "method"])]
-    if fit["law"] in ALONG:
+    if is_surface(fit["law"]):
         mine = mine.assign(loss=losses(fit, mine["compute_pflop_s_days"]))
-        fit = {**fit, "law": ALONG[fit["law"]]}
+        fit = {**fit, "law": law_of(fit).name}
     if drawn is None or drawn.empty:
         return arm(fit, mine)
-    names = {column: name for name, column in COLUMNS.items()}
-    return arm(fit, mine, drawn.rename(columns={"resampling": "kind", **names}))
+    return arm(fit, mine, drawn.rename(columns={"resampling": "kind"}))
 
 
 def _same(table: pd.DataFrame, row: Mapping[str, Any], names: Sequence[str]) -> pd.Series:

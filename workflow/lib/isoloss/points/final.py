@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from isoloss.units import Floats
+
 SCHEDULES = ("cosine", "wsd", "constant", "cooldown_end")
 MID_SCHEDULE = "mid_schedule"
 

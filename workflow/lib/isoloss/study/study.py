@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.fit.problem import FitError
-from isoloss.fit.request import ISOFLOP, SURFACE, Request, requests, require
+from isoloss.fit.request import ISOFLOP, Request, requests, require
 from isoloss.points.final_point import final_point
 from isoloss.study import conventions as compute
 from isoloss.study.points_table import conventions, read_points_table
@@ -21,7 +21,7 @@ GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job
 LOGGED = ("step", "tokens", "samples", "compute", "wall_time")  # keys of `log` that name a column
 PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
 FROM_LOGS = {"clean", "quality", "flops", "breakdown", "overtaking", "consistency"}
-SHOWS = {"surface": SURFACE, "isoflop": ISOFLOP}  # figures of one law
+SHOWS = {"surface": "chinchilla", "isoflop": ISOFLOP}  # figures of one law
 SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "figures", "tables")
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from isoloss.fit.along import equation
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
-from isoloss.paper.figures.scaling import equation, law_line
+from isoloss.paper.figures.scaling import law_line
 from isoloss.units import PFLOP_S_DAY
 
 BEYOND = 1.8  # how far a law is drawn past the runs' ends, as a factor of compute
@@ -83,7 +84,7 @@ def _equations(
     """The laws' equations in their arms' colours, in the corner that falling curves leave free."""
     for line, (arm, law) in enumerate(laws.iterrows()):
         axes.annotate(
-            f"{names[arm]}: {equation(law)}" if arm in names else equation(law),
+            f"{names[arm]}: ${equation(law)}$" if arm in names else f"${equation(law)}$",
             xy=(1, 1),
             xycoords="axes fraction",
             xytext=(-4, -4 - 10 * line),

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,8 +13,7 @@ from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, Nul
 from isoloss.cleaning.advice import findings, state, worst_first
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
-
-Floats = npt.NDArray[np.float64]
+from isoloss.units import Floats
 
 COLUMNS, ROWS = 4, 6  # panels of a printed page
 HEIGHT = 1.25  # inches: a row of panels; and the margins

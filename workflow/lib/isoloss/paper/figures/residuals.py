@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from isoloss.fit.fitted import ALONG
+from isoloss.fit.along import is_surface
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
 
@@ -23,7 +23,7 @@ def draw(residuals: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plot
     headline = words["conventions"][0]
     colors = style.arm_colors(plotting, words["arms"])
     here = residuals[residuals["headline_law"] & (residuals["convention"] == headline)]
-    surface = here["law"].isin(ALONG).any()
+    surface = here["law"].map(is_surface).any()
     axis = "parameters" if surface else "compute_pflop_s_days"
     figure, panels = canvas.panels(plotting, len(words["metrics"]), share_x=True, share_y=True)
     for (metric, label), axes in zip(words["metrics"].items(), panels, strict=True):

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from isoloss.fit.fitted import ALONG, band, losses
+from isoloss.fit.along import band, equation, is_surface, losses
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
 
@@ -39,10 +39,10 @@ def draw(
         ]
         mine = (fit["metric"] == metric) & (fit["convention"] == headline)
         laws_here = fit[mine & fit["headline_law"]]
-        _points(axes, here, words, plotting, faint=laws_here["law"].isin(ALONG).any())
+        _points(axes, here, words, plotting, faint=laws_here["law"].map(is_surface).any())
         for row in laws_here.to_dict("records"):
             arm = row["arm"]
-            name = f"{words['arms'][arm]}: {equation(row)}"
+            name = f"{words['arms'][arm]}: ${equation(row)}$"
             law_line(axes, row, here[here["arm"] == arm], colors[arm], name)
             drawn = draws[(draws[FIT] == [row[name] for name in FIT]).all(axis=1)]
             confidence = multiplier["confidence"].iloc[0]
@@ -111,12 +111,6 @@ def _band(
     axes.fill_between(
         compute, *band(draws, compute, confidence), color=color, alpha=0.12, linewidth=0, zorder=0
     )
-
-
-def equation(fit: Mapping[str, Any]) -> str:
-    """The law with its numbers, as mathtext."""
-    floor = f"{fit['floor']:.3f} + " if np.isfinite(fit["floor"]) else ""
-    return rf"${floor}{fit['coefficient']:#.4g} \times C^{{-{fit['exponent']:.4f}}}$"
 
 
 def arrow(axes: Axes, row: Mapping[str, Any]) -> None:

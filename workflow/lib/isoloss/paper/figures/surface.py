@@ -10,10 +10,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from isoloss.fit.functions import Floats
-from isoloss.fit.surface import chinchilla, optimal_allocation
+from isoloss.fit.laws.chinchilla import optimal_allocation, value
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
+from isoloss.units import Floats
 
 SHAPE = ["floor", "a", "alpha", "b", "beta"]
 BEYOND = 1.6  # how far the surface is drawn past its points, as a factor
@@ -81,7 +81,7 @@ def _lines(
 ) -> None:
     """Lines of equal loss, and the compute-optimal line."""
     n, d = (np.geomspace(*span, 80) for span in spans.values())
-    loss = chinchilla(n[None, :], d[:, None], *shape)
+    loss = value(n[None, :], d[:, None], *shape)
     axes.contour(n, d, loss, levels, cmap=COLORS, norm=norm, linewidths=0.8, zorder=1)
     compute = points["compute_pflop_s_days"]
     best = optimal_allocation(np.geomspace(compute.min(), compute.max(), 50), *shape[1:])

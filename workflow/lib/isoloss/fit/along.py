@@ -1,0 +1,43 @@
+"""Rows of the fit and draws tables as laws L(C): of a surface, along its compute-optimal line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isoloss.fit.law import Law
+from isoloss.fit.registry import LAWS
+from isoloss.units import Floats, Values
+
+Row = Mapping[str, Any]
+
+
+def law_of(row: Row) -> Law:
+    """The law of compute behind a row."""
+    return LAWS[row["law"]].along_compute
+
+
+def is_surface(law: str) -> bool:
+    """Whether a law is one of parameters and tokens."""
+    return not LAWS[law].of_compute
+
+
+def losses(row: Row, compute: Values) -> Floats:
+    """Losses (nats) of a row's law at computes (PFLOP/s-days)."""
+    law = law_of(row)
+    return law.value(compute, *(row[name] for name in law.parameters))
+
+
+def equation(row: Row) -> str:
+    """The row's law with its numbers, LaTeX without dollar signs."""
+    return law_of(row).equation({name: row[name] for name in law_of(row).parameters})
+
+
+def band(draws: pd.DataFrame, compute: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Pointwise quantiles over the draws of one fit, (K) each at computes (K)."""
+    law = LAWS[draws["law"].iloc[0]].along_compute
+    drawn = draws.loc[draws["converged"], list(law.parameters)].to_numpy().T[:, :, None]
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(law.value(compute, *drawn), [tail, 1 - tail], axis=0)
+    return low, high

@@ -1,0 +1,1 @@
+"""One file a law: its formula, derivatives, inverse and fit."""
