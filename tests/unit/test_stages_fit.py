@@ -260,3 +260,22 @@ def test_a_law_that_some_convention_counts_no_parameters_for_is_left_out_there(g
     assert set(table(made, "fit")["convention"]) == {"6n_non_embedding"}
     with pytest.raises(FitError, match=r"arm dense.*needs the parameters and the tokens"):
         fits(blind, settings, "model")
+
+
+def test_a_surface_of_logged_compute_is_compared_in_6_n_d(grid):
+    """The compute-optimal line knows 6 N D alone; logged compute 1.2 times that moves nothing."""
+    logged = grid.assign(
+        convention="logged", compute_pflop_s_days=1.2 * grid["compute_pflop_s_days"]
+    )
+    settings = FIT | {"law": "chinchilla", "method": "least_squares_log", "draws": 100}
+    found = []
+    for points in (grid, logged):
+        made = fits(points, settings, "model")
+        changes = {"baseline": "dense", "headline": points["convention"].iloc[0]}
+        ratio = multipliers(
+            table(made, "fit"), points, table(made, "draws"), **COMPARED | changes | {"at_loss": []}
+        )
+        found.append(ratio[ratio["headline"]].iloc[0])
+    assert list(f["counted_in"] for f in found) == ["6n_non_embedding", "6nd"]
+    for column in ("loss", "candidate_compute_pflop_s_days", "multiplier"):
+        assert found[0][column] == pytest.approx(found[1][column], rel=1e-9)

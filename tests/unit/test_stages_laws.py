@@ -181,6 +181,8 @@ def row(**changes):
         "confidence": 0.95,
         "convention": "6n_with_head",
         "headline": True,
+        "status": "converged",
+        "counted_in": "6n_with_head",
         "extrapolated": False,
     } | changes
 

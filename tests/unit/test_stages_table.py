@@ -21,6 +21,8 @@ FIT = pd.DataFrame(
         "n_points": [5, 5],
         "floor": float("nan"),
         "floor_se": float("nan"),
+        "exponent_after": float("nan"),
+        "law": "power",
         "headline_law": True,
     }
 )
@@ -30,6 +32,8 @@ MULTIPLIER = pd.DataFrame(
         "baseline": "base",
         "metric": "loss",
         "convention": "6n_with_head",
+        "counted_in": "6n_with_head",
+        "status": "converged",
         "kind": ["reported", "reported", "grid"],
         "loss": [2.1, 1.5, 2.2],
         "multiplier": [1.1547, 1.3, 9.0],
@@ -180,3 +184,19 @@ def test_an_error_has_two_digits_and_its_value_the_same_places(value, error, tex
 )
 def test_text_is_escaped_for_latex(text, latex):
     assert table.escape(text) == latex
+
+
+def test_a_broken_law_stands_with_its_break_and_its_second_exponent(written):
+    """As a C^-b alone it would be another law."""
+    broken = FIT.assign(law="broken", exponent_after=0.0812, break_compute_pflop_s_days=5.25)
+    _, tex = written("fits", fit=broken)
+    assert "5.25" in tex
+    assert "0.0812" in tex
+    assert r"(1 + (C/d)^{1/s})^{-(b_2 - b)\,s}" in tex
+    assert "exponent $b_2$ beyond the break $d$" in tex
+
+
+def test_the_compute_of_a_surface_is_not_called_logged(written):
+    """A surface knows 6 N D alone, whatever compute the points have."""
+    _, tex = written("multipliers", multiplier=MULTIPLIER.assign(counted_in="6nd"))
+    assert "6 N D" in tex

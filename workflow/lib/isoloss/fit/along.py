@@ -8,7 +8,7 @@ import pandas as pd
 
 from isoloss.fit.law import Law
 from isoloss.fit.registry import LAWS
-from isoloss.units import Floats, Values
+from isoloss.units import PFLOP_S_DAY, Floats, Values
 
 Row = Mapping[str, Any]
 
@@ -21,6 +21,19 @@ def law_of(row: Row) -> Law:
 def is_surface(law: str) -> bool:
     """Whether a law is one of parameters and tokens."""
     return not LAWS[law].of_compute
+
+
+def counted_in(law: str, convention: str) -> str:
+    """What the compute of a law is counted in: a surface knows 6 N D alone, whatever was logged."""
+    return "6nd" if convention == "logged" and is_surface(law) else convention
+
+
+def on_axis(law: str, convention: str, points: pd.DataFrame) -> pd.DataFrame:
+    """Points at the compute that their law counts."""
+    if counted_in(law, convention) == convention:
+        return points
+    product = 6.0 * points["parameters"] * points["tokens"]  # beyond 2^63
+    return points.assign(compute_pflop_s_days=product / PFLOP_S_DAY)
 
 
 def losses(row: Row, compute: Values) -> Floats:

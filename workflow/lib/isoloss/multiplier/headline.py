@@ -1,6 +1,10 @@
 """What a study says, in one line."""
 
+from collections import Counter
+
 import pandas as pd
+
+from isoloss.multiplier.verdict import RULES, TOLD, verdict
 
 
 def headline(study: str, multipliers: pd.DataFrame) -> list[str]:
@@ -26,19 +30,14 @@ def headline(study: str, multipliers: pd.DataFrame) -> list[str]:
                 f"{low['multiplier']:.2f}x to {high['multiplier']:.2f}x over {len(rows)} metrics "
                 f"({percent} {low['ci_low']:.2f} to {high['ci_high']:.2f})"
             )
-        lines.append("; ".join([f"{name}: {line}, {first['convention']}", *_weak(rows)]))
+        lines.append("; ".join([f"{name}: {line}, {first['counted_in']}", *_weak(rows)]))
     return lines
 
 
 def _weak(rows: pd.DataFrame) -> list[str]:
-    """What the data does not carry."""
-    open_ = (rows["ci_low"] <= 1) & (rows["ci_high"] >= 1)
-    notes = []
-    for what, which in (
-        ("not told from 1 by the data", open_),
-        ("no estimate", rows["multiplier"].isna()),
-        ("extrapolated", rows["extrapolated"]),
-    ):
-        if which.any():
-            notes.append(what if len(rows) == 1 else f"{what} in {which.sum()} of {len(rows)}")
-    return notes
+    """What the data does not carry, and in how many of the rows."""
+    found = Counter(words for row in rows.to_dict("records") for words in verdict(row).words(*TOLD))
+    told = (rule.words for rule in RULES if found[rule.words])
+    return [
+        words if len(rows) == 1 else f"{words} in {found[words]} of {len(rows)}" for words in told
+    ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.fit.along import is_surface, law_of, losses
+from isoloss.fit.along import counted_in, is_surface, law_of, losses, on_axis
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier, overlap
 from isoloss.units import Floats
 
@@ -71,6 +71,7 @@ def multipliers(
                 tables.append(
                     table.assign(
                         **names,
+                        counted_in=counted_in(names["law"], names["convention"]),
                         candidate=name,
                         baseline=baseline,
                         kind=kind,
@@ -91,6 +92,7 @@ def _arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | Non
     mine = points[_same(points, fit, keys)]
     drawn = None if draws is None else draws[_same(draws, fit, [*keys, "law", "method"])]
     if is_surface(fit["law"]):
+        mine = on_axis(fit["law"], fit["convention"], mine)
         mine = mine.assign(loss=losses(fit, mine["compute_pflop_s_days"]))
         fit = {**fit, "law": law_of(fit).name}
     if drawn is None or drawn.empty:

@@ -92,4 +92,6 @@ def convention_styles(plotting: Plotting, conventions: Iterable[str]) -> dict[st
 
 def convention_label(name: str) -> str:
     """`6n_with_head` as a reader knows it: `6N with head`."""
+    if name == "6nd":
+        return "6 N D"
     return name.replace("6n", "6N").replace("non_embedding", "non-embedding").replace("_", " ")

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from isoloss.files import whole
+from isoloss.fit.registry import LAWS
+from isoloss.multiplier.verdict import verdict
 from isoloss.paper.style import convention_label
 from isoloss.tables import FLOAT_FORMAT
 
@@ -39,28 +41,45 @@ def fits(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
             "Coefficient": [plus_minus(*x) for x in _columns(fit, "coefficient", "coefficient_se")],
             "Exponent": [plus_minus(*x) for x in _columns(fit, "exponent", "exponent_se")],
             **({"Floor": floors} if fit["floor"].notna().any() else {}),
+            **_break(fit),
             "Runs": fit["n_points"].astype(str),
         }
     )
-    floor = " + E" if fit["floor"].notna().any() else ""
+    forms = dict.fromkeys(LAWS[law].along_compute.formula for law in fit["law"])
+    names = ["coefficient $a$", "exponent $b$"]
+    names += ["floor $E$"] if fit["floor"].notna().any() else []
+    names += ["exponent $b_2$ beyond the break $d$"] if fit["exponent_after"].notna().any() else []
     caption = (
-        f"Scaling laws $L = a\\,C^{{-b}}{floor}$ ($L$ in nats, $C$ in PFLOP/s-days): coefficient "
-        + ("$a$, exponent $b$ and floor $E$" if floor else "$a$ and exponent $b$")
-        + " with standard errors."
+        f"Scaling laws {' and '.join(f'$L = {form}$' for form in forms)} ($L$ in nats, $C$ in "
+        f"PFLOP/s-days): {', '.join(names[:-1])} and {names[-1]} with standard errors."
     )
     return Table(fit, text, caption + _untold(text))
+
+
+def _break(fit: pd.DataFrame) -> dict[str, list[str]]:
+    """The break and the second exponent of broken laws, where there are any."""
+    if not fit["exponent_after"].notna().any():
+        return {}
+    return {
+        name: [f"{x:{form}}" if np.isfinite(x) else "" for x in fit[column]]
+        for name, column, form in (
+            ("Break", "break_compute_pflop_s_days", ".3g"),
+            ("Exponent beyond", "exponent_after", ".4f"),
+        )
+    }
 
 
 def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
     """The reported multipliers, one row a candidate, metric, convention and loss."""
     table = made_of["multiplier"]
     table = table[table["kind"] == "reported"].reset_index(drop=True)
-    mark = np.where(table["extrapolated"], "$^{*}$", "")
+    judged = [verdict(row) for row in table.to_dict("records")]
+    mark = ["$^{*}$" if "extrapolated" in one.reasons else "" for one in judged]
     text = pd.DataFrame(
         {
             "Candidate": table["candidate"].map(words["arms"]).map(escape),
             "Metric": table["metric"].map(words["metrics"]).map(escape),
-            "Convention": table["convention"].map(convention_label),
+            "Convention": table["counted_in"].map(convention_label),
             **_laws(table),
             "Loss": [f"{loss:.4g}{sign}" for loss, sign in zip(table["loss"], mark, strict=True)],
             "Multiplier": [f"{x:.3f}" for x in table["multiplier"]],
@@ -77,7 +96,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
         f"C_\\mathrm{{candidate}}$ with {confidence:g}\\% intervals."
     )
     caption += _untold(text)
-    if table["extrapolated"].any():
+    if any(mark):
         caption += " $^{*}$Outside the losses that both arms reached."
     return Table(table, text, caption)
 

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from isoloss.fit.along import band, equation, is_surface, losses
+from isoloss.fit.along import band, counted_in, equation, is_surface, losses, on_axis
+from isoloss.multiplier.verdict import verdict
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
 
@@ -39,7 +40,9 @@ def draw(
         ]
         mine = (fit["metric"] == metric) & (fit["convention"] == headline)
         laws_here = fit[mine & fit["headline_law"]]
-        _points(axes, here, words, plotting, faint=laws_here["law"].map(is_surface).any())
+        law = laws_here["law"].iloc[0]
+        here = on_axis(law, headline, here)
+        _points(axes, here, words, plotting, faint=is_surface(law))
         for row in laws_here.to_dict("records"):
             arm = row["arm"]
             name = f"{words['arms'][arm]}: ${equation(row)}$"
@@ -54,7 +57,7 @@ def draw(
         canvas.log_axis(axes, "y")
         axes.grid(which="major")
         axes.set_ylabel(f"{label} (nats)")
-        axes.set_xlabel(canvas.compute_label(headline))
+        axes.set_xlabel(canvas.compute_label(counted_in(law, headline)))
         axes.legend(loc="upper right")
     return figure
 
@@ -136,7 +139,7 @@ def arrow(axes: Axes, row: Mapping[str, Any]) -> None:
     axes.annotate(
         f"{row['multiplier']:.2f}$\\times$ at loss {loss:g}\n"
         f"({100 * row['confidence']:g}%: {row['ci_low']:.2f} to {row['ci_high']:.2f})"
-        + ("\nextrapolated" if row["extrapolated"] else ""),
+        + "".join(f"\n{words}" for words in verdict(row).words("extrapolated")),
         xy=(min(start, end), loss),
         xytext=(-5, -5),
         textcoords="offset points",
