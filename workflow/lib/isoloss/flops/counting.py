@@ -14,6 +14,7 @@ from isoloss.flops.conventions import CHARGED, CONVENTIONS, charged
 from isoloss.flops.per_token import notes, training, usage
 
 Run = Mapping[str, Any]
+LAST = ["last_tokens", "last_compute_pflop_s_days"]  # of the table of runs: the ends of the logs
 
 
 @dataclass(frozen=True)

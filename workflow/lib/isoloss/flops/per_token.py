@@ -63,7 +63,7 @@ def parameters_counted(
     return charged(None if config is None else read_architecture(config), use)
 
 
-def breakdown(
+def components(
     config: Mapping[str, Any],
     sequence_length: int | None,
     convention: str,
