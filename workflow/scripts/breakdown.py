@@ -1,4 +1,4 @@
-"""Say what FLOPs are spent on, where candidates become cheaper, and whether what is stated holds."""
+"""Say what FLOPs are spent on, where candidates become cheaper, and what is stated."""
 
 from pathlib import Path
 
