@@ -9,16 +9,11 @@ from pathlib import Path
 
 def home(rules):
     """The folder of this project, whichever Snakefile was started: where it lies or, of a module
-    that is named by its git repository, a copy of the workflow at that tag or commit.
+    that is named by its repository (`github(...)`), a copy of the workflow at that tag or commit.
     """
     if isinstance(rules, os.PathLike):
         return Path(rules).parents[1]
-    if hasattr(rules, "hosted_repo"):
-        repository = rules.hosted_repo.repo
-    else:
-        from git import Repo
-
-        repository = Repo(rules.repo_path)
+    repository = rules.hosted_repo.repo  # as Snakemake's own cache has it
     copy = Path.cwd() / ".snakemake/isoloss" / repository.commit(rules.ref).hexsha
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
