@@ -8,9 +8,9 @@ comma := ,
 space := $() $()
 CORES ?= all
 # The studies of config/config.yaml, or those named: STUDY=a, STUDIES="a b".
-CHOSEN = $(sort $(STUDY) $(STUDIES))
+CHOSEN = $(strip $(STUDY) $(STUDIES))
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES) \
-	$(if $(CHOSEN),--config "studies=[$(subst $(space),$(comma),$(strip $(CHOSEN)))]")
+	$(if $(CHOSEN),--config "studies=[$(subst $(space),$(comma),$(CHOSEN))]")
 # What checks is kept up to date where it is installed, and installed nowhere else.
 LOCKS = $(strip requirements.lock $(if $(wildcard .venv/ready-dev),requirements-dev.lock))
 # This folder's library, wherever the environment's own may lie.
