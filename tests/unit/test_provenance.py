@@ -157,7 +157,7 @@ def test_versions_are_those_installed():
 
 
 def test_the_real_rules_have_the_modules_that_the_rerun_rules_speak_of(root, monkeypatch):
-    """fitting is behind fit and its checks alone, multiplier behind multiplier alone, drawing behind figures."""
+    """fitting is behind fit and its checks, multiplier behind itself, drawing behind figures."""
     seen = {}
     scripts = [p for p in (root / "workflow/scripts").rglob("*.py")]
     parse = provenance._parse.__wrapped__

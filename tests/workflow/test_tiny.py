@@ -127,8 +127,9 @@ def make(tiny):
     """A function that runs make in the project, whose environment is taken for set up."""
     folder = tiny.folder
     (folder / ".venv").mkdir(exist_ok=True)
-    if not (folder / ".venv/bin").exists():
-        (folder / ".venv/bin").symlink_to(tiny.bin)
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        if not (folder / ".venv" / name).exists():
+            (folder / ".venv" / name).symlink_to(tiny.bin.parent / name)
     for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
         (folder / name).touch()
         os.utime(folder / name, (1, 1))
