@@ -1,8 +1,3 @@
-# make        set up .venv and make every figure, table and claim   (make STUDIES="a b": of these studies)
-# make check STUDY=name  whether its logs can be trusted: no fits, a line a run, and where to see every curve
-# make test   set up .venv and run every check
-# make report the same as make, and results/report/report.html
-# make bench  the benchmarks;  make clean  remove what can be made again
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
@@ -12,53 +7,71 @@ export PYTHONPATH :=
 comma := ,
 space := $() $()
 CORES ?= all
+# The studies of config/config.yaml, or those named: STUDY=a, STUDIES="a b".
+CHOSEN = $(strip $(STUDY) $(STUDIES))
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES) \
-	$(if $(STUDIES),--config "studies=[$(subst $(space),$(comma),$(strip $(STUDIES)))]")
+	$(if $(CHOSEN),--config "studies=[$(subst $(space),$(comma),$(CHOSEN))]")
+# What checks is kept up to date where it is installed, and installed nowhere else.
+LOCKS = $(strip requirements.lock $(if $(wildcard .venv/ready-dev),requirements-dev.lock))
+# This folder's library, wherever the environment's own may lie.
+ISOLOSS = PYTHONPATH=workflow/lib $(BIN)/python -m isoloss.cli
 
-.PHONY: all check setup test report bench clean
+define install
+	@echo "Setting up .venv from $(1)"
+	@$(BIN)/uv pip sync --quiet --python .venv --require-hashes --compile-bytecode $(1)
+	@$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q workflow/lib
+	@touch $@
+endef
+
+.PHONY: all check report setup test bench clean help
 .DEFAULT_GOAL := all
 
-all: setup
+all: setup ## set up .venv and make every figure, table and claim
 	@$(SNAKEMAKE)
 	@echo
 	@echo "Open first: results/page/<study>.html, whether the logs can be trusted"
 	@echo "Figures: results/figure   Tables: results/table   Published numbers checked: results/claims"
 	@cat results/headline.txt
 
-check: STUDIES = $(STUDY)
-check: setup
-	@test -n "$(STUDY)" || { echo "Which study? make check STUDY=name; config/studies has them."; exit 2; }
-	@$(SNAKEMAKE) -- results/page/$(STUDY).html
+check: setup ## whether the logs can be trusted: no fits, a line a run, and where to see every curve
+	@$(SNAKEMAKE) -- check
 	@echo
-	@PYTHONPATH=workflow/lib $(BIN)/python -m isoloss.check results/quality/$(STUDY).csv results/page/$(STUDY).html
+	@$(ISOLOSS) check $(CHOSEN)
 
-report: all
+report: all ## the same as make, and all of it on one page: results/report/report.html
 	@mkdir -p results/report
 	@$(SNAKEMAKE) --report results/report/report.html
 	@echo "The report: results/report/report.html"
 
-setup: .venv/ready
+setup: .venv/ready ## only set up .venv, with what runs
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "isoloss needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
-	@echo "Setting up .venv from requirements.lock"
 	@$(PYTHON) -m venv .venv
 	@awk '/^[^ ]/ {uv = /^uv==/} uv' requirements.lock > .venv/uv.lock
 	@$(BIN)/pip install --quiet --require-hashes --requirement .venv/uv.lock
-	@$(BIN)/uv pip sync --quiet --python .venv --require-hashes --compile-bytecode requirements.lock
-	@$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
-	@touch $@
+	$(call install,$(LOCKS))
 
-test: setup
+# Whoever checks has both; the mark stays, so that a later set-up keeps both.
+.venv/ready-dev: requirements-dev.lock .venv/ready
+	$(call install,requirements.lock requirements-dev.lock)
+
+test: .venv/ready-dev ## set up what checks, too, and run every check
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/snakefmt --check Snakefile workflow/rules
+	@$(BIN)/snakefmt --check Snakefile workflow
 	@$(BIN)/snakemake --workflow-profile workflow/profiles/default --lint
 	@$(BIN)/pytest -n 2
 
-bench: setup
+bench: setup ## the benchmarks
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
-clean:
-	rm -rf results logs .snakemake
+clean: ## remove what can be made again: results, logs
+	@test ! -d results || find results -mindepth 1 ! -path results/README.md -delete
+	rm -rf logs .snakemake
+
+help: ## this list
+	@echo 'make [target] [STUDY=name] [STUDIES="a b"]: of all studies of config/config.yaml, or of those named'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile

@@ -1,4 +1,4 @@
-"""Time to count a run sheet of 10,000 runs in all conventions.
+"""Time to count a run sheet of 10,000 runs in all conventions, as rule `flops` does.
 
     PYTHONPATH=workflow/lib python benchmarks/flops.py [--runs 10000] [--json]
 
@@ -10,29 +10,32 @@ import argparse
 import json
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
-from isoloss.flops import CONVENTIONS, flops_table
+from isoloss.flops import CONVENTIONS
+from isoloss.flops.flops import flops
 
 CONFIGS = Path(__file__).parents[1] / "tests" / "data" / "flops" / "configs"
 BUDGET_S = 5.0
 
 
-def sheet(runs: int, distinct: int) -> tuple[pd.DataFrame, dict[str, dict[str, object]]]:
-    """Variants of published models that differ in vocabulary, and runs of them."""
+def sheet(folder: Path, runs: int, distinct: int) -> tuple[list[dict[str, object]], pd.DataFrame]:
+    """Runs of variants of published models that differ in vocabulary; the ends of their logs."""
     models = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CONFIGS.iterdir())]
-    architectures = {
-        f"a{n}": models[n % len(models)] | {"vocab_size": 32000 + n} for n in range(distinct)
-    }
-    table = pd.DataFrame(
+    for n in range(distinct):
+        config = models[n % len(models)] | {"vocab_size": 32000 + n}
+        (folder / f"a{n}.json").write_text(json.dumps(config))
+    rows: list[dict[str, object]] = [
         {
-            "run": [f"run-{n:05d}" for n in range(runs)],
-            "architecture": [f"a{n % distinct}" for n in range(runs)],
-            "sequence_length": [(2048, 4096, 8192)[n % 3] for n in range(runs)],
-            "recompute": "selective",
+            "run": f"run-{n:05d}",
+            "architecture": f"a{n % distinct}.json",
+            "sequence_length": (2048, 4096, 8192)[n % 3],
         }
-    )
-    return table, architectures
+        for n in range(runs)
+    ]
+    ends = {"last_tokens": 1e9, "last_compute_pflop_s_days": float("nan")}
+    return rows, pd.DataFrame({"run": [row["run"] for row in rows]}).assign(**ends)
 
 
 def main() -> None:
@@ -42,11 +45,12 @@ def main() -> None:
     given = parser.parse_args()
     results = []
     for distinct in (60, given.runs):
-        runs, architectures = sheet(given.runs, distinct)
-        started, started_cpu = time.perf_counter(), time.process_time()
-        table = flops_table(runs, architectures, CONVENTIONS)
-        seconds = time.perf_counter() - started
-        cpu_seconds = time.process_time() - started_cpu
+        with TemporaryDirectory() as folder:
+            runs, ends = sheet(Path(folder), given.runs, distinct)
+            started, started_cpu = time.perf_counter(), time.process_time()
+            table = flops(runs, ends, Path(folder), list(CONVENTIONS), recompute="selective")
+            seconds = time.perf_counter() - started
+            cpu_seconds = time.process_time() - started_cpu
         assert len(table) == given.runs * len(CONVENTIONS)
         results.append(
             {

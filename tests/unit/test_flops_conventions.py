@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from isoloss.flops import (
     CONVENTIONS,
-    breakdown,
+    components,
     conversion,
     count_parameters,
     flop_per_token,
@@ -73,8 +73,8 @@ def test_megatron_is_its_formula_written_out():
 
 def test_megatron_mixture_leaves_only_the_router_out():
     model = config("mixtral-8x7b-v0.1")
-    parts = breakdown(model, 4096, "megatron").set_index("component").training
-    causal = breakdown(model, 4096, "matmul_causal").set_index("component").training
+    parts = components(model, 4096, "megatron").set_index("component").training
+    causal = components(model, 4096, "matmul_causal").set_index("component").training
     assert parts["router"] == 0
     assert causal["router"] == 6 * 32 * 4096 * 8
     same = ["projections", "feed_forward", "head"]
@@ -117,7 +117,7 @@ def test_palm_is_its_formula_written_out():
 
 def test_kimi_equations_13_and_14():
     model = config("kimi-linear-48b-a3b")
-    parts = breakdown(model, 4096, "kimi_eq13").set_index("component").forward
+    parts = components(model, 4096, "kimi_eq13").set_index("component").forward
     per_head = 6 * 128**2 + 3 * 64 * 128 + 64**2  # 126,976 a token
     assert parts["state"] == 20 * 32 * per_head
     assert parts["scores"] == 7 * 32 * 2 * 4096 * (192 + 128) / 2
@@ -130,7 +130,7 @@ def test_kimi_equations_13_and_14():
 def test_the_report_counts_its_chunks_cheaper_than_all_their_products():
     model = config("kimi-linear-48b-a3b")
     report, ours = (
-        breakdown(model, 4096, name).set_index("component").forward["state"]
+        components(model, 4096, name).set_index("component").forward["state"]
         for name in ("kimi_eq13", "matmul_causal")
     )
     assert 1.05 < ours / report < 1.15
@@ -164,7 +164,7 @@ def test_logged_says_nothing_about_the_model():
 
 
 def test_hardware_adds_what_is_computed_again():
-    parts = breakdown(LLAMA_LIKE, 512, "matmul_causal").set_index("component").forward
+    parts = components(LLAMA_LIKE, 512, "matmul_causal").set_index("component").forward
     plain, selective, full = (
         flop_per_token(LLAMA_LIKE, 512, "hardware", recompute=policy)
         for policy in ("none", "selective", "full")
@@ -188,7 +188,7 @@ def test_one_document_is_the_sequence(name):
 @pytest.mark.parametrize("name", ["palm", "megatron", "matmul_full", "matmul_causal"])
 def test_packed_scores_follow_the_sum_of_squares(name):
     documents = [100, 300, 600]
-    parts = breakdown(LLAMA_LIKE, 1000, name, documents=documents).set_index("component").forward
+    parts = components(LLAMA_LIKE, 1000, name, documents=documents).set_index("component").forward
     square = sum(n * (n + 1 if name == "matmul_causal" else n) for n in documents)
     half = 1 if name in ("palm", "matmul_full") else 0.5
     assert parts["scores"] == pytest.approx(3 * 8 * 4 * 48 * half * square / 1000, rel=1e-12)
@@ -196,15 +196,15 @@ def test_packed_scores_follow_the_sum_of_squares(name):
 
 def test_packed_chunks_end_with_their_document():
     model = config("kimi-linear-48b-a3b")
-    packed = breakdown(model, 200, "matmul_causal", documents=[70, 130]).forward
-    alone = [breakdown(model, n, "matmul_causal").forward * n for n in (70, 130)]
+    packed = components(model, 200, "matmul_causal", documents=[70, 130]).forward
+    alone = [components(model, n, "matmul_causal").forward * n for n in (70, 130)]
     assert packed.tolist() == pytest.approx(((alone[0] + alone[1]) / 200).tolist(), rel=1e-12)
 
 
 def test_absorbed_mla_costs_more_scores_and_the_same_projections():
     model = config("deepseek-v3")
     plain, absorbed = (
-        breakdown(model | {"mla_absorbed": flag}, 4096, "matmul_causal").set_index("component")
+        components(model | {"mla_absorbed": flag}, 4096, "matmul_causal").set_index("component")
         for flag in (False, True)
     )
     assert absorbed.forward["projections"] == plain.forward["projections"]
@@ -236,7 +236,7 @@ def test_prediction_repeats_the_last_layer():
     types = {"num_hidden_layers": 3, "layer_types": ["full", "full", "sliding"]}
     model = LLAMA_LIKE | types | {"sliding_window": 16}
     plain, predicting = (
-        breakdown(model | {"num_nextn_predict_layers": n}, 512, "matmul_full").set_index(
+        components(model | {"num_nextn_predict_layers": n}, 512, "matmul_full").set_index(
             "component"
         )
         for n in (0, 1)
@@ -247,7 +247,7 @@ def test_prediction_repeats_the_last_layer():
 
 def test_gemma_slides_in_every_second_layer():
     model = config("gemma-2-2b")
-    scores = breakdown(model, 8192, "matmul_causal").set_index("component").forward["scores"]
+    scores = components(model, 8192, "matmul_causal").set_index("component").forward["scores"]
     full = 8192 * 8193 // 2
     window = sum(min(t + 1, 4096) for t in range(8192))
     assert scores == pytest.approx(13 * 2 * 8 * 512 * (full + window) / 8192, rel=1e-12)
@@ -257,7 +257,7 @@ def test_gemma_slides_in_every_second_layer():
 def test_window_of_mistral_gives_way_to_what_attention_says():
     model = config("mistral-7b-v0.1")
     visited = sum(min(t + 1, 4096) for t in range(8192))
-    scores = breakdown(model, 8192, "matmul_causal").set_index("component").forward["scores"]
+    scores = components(model, 8192, "matmul_causal").set_index("component").forward["scores"]
     assert scores == pytest.approx(32 * 2 * 32 * 256 * visited / 8192, rel=1e-12)
     full = model | {"attention": "full"}
     windowless = model | {"sliding_window": None}

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from isoloss.flops import breakdown, count_parameters, flop_per_token
+from isoloss.flops import components, count_parameters, flop_per_token
 
 GOLDEN = Path(__file__).parents[1] / "data" / "flops" / "golden.json"
 CASES = json.loads(GOLDEN.read_text(encoding="utf-8"))["cases"]
@@ -15,7 +15,7 @@ CASES = json.loads(GOLDEN.read_text(encoding="utf-8"))["cases"]
 def test_every_component_agrees_with_torch(name, skipping):
     case = CASES[name]
     length = case["sequence_length"]
-    table = breakdown(case["config"], length, f"matmul_{skipping}").set_index("component")
+    table = components(case["config"], length, f"matmul_{skipping}").set_index("component")
     counted = case["forward_flop"][skipping]
     assert set(counted) <= set(table.index)
     for component, forward in table.forward.items():

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from isoloss.flops import breakdown, count_parameters, flop_per_token
+from isoloss.flops import components, count_parameters, flop_per_token
 
 CONFIGS = Path(__file__).parents[1] / "data" / "flops" / "configs"
 PFLOP_S_DAY = 8.64e19
@@ -91,7 +91,7 @@ def test_chinchilla_table_a4(layers, width, inner, heads, head, ratio):
         "mlp_gated": False,
         "vocab_size": 32000,
     }
-    parts = breakdown(model, 2048, "chinchilla").set_index("component").training
+    parts = components(model, 2048, "chinchilla").set_index("component").training
     ours = parts.drop(["embedding", "head"]).sum()
     # Its models have a position matrix a layer (Transformer-XL) that the config cannot say.
     n = count_parameters(model).activated_with_head + layers * width**2

@@ -1,10 +1,13 @@
 import json
+import runpy
 from math import isnan
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.flops import CONVENTIONS, conversion, flop_per_token, overtaking_length
+from isoloss.flops import CONVENTIONS, conversion, flop_per_token
+from isoloss.flops.breakdown import breakdown
 from isoloss.flops.flops import flops
 from isoloss.flops.overtaking import SIZES, cheaper_from, lengths
 from isoloss.paper.figures.curves import on_compute
@@ -46,16 +49,40 @@ def ends(tokens=np.nan, compute=np.nan, names=("a", "b")):
     )
 
 
-def account(folder, runs, logged, conventions, **more):
-    more = {"baseline": "full", "recompute": "selective"} | more
-    return flops(runs, logged, folder, conventions, **more)
+def account(folder, runs, logged, conventions, declared=None):
+    return flops(runs, logged, folder, conventions, declared=declared, recompute="selective")
+
+
+def behind(folder, runs, logged, conventions):
+    return breakdown(runs, logged, folder, conventions, baseline="full", recompute="selective")
+
+
+def overtaking_length(candidate, baseline, convention):
+    """The first length from 1K to 1M from which the candidate costs less; None without one.
+
+    By lengths that double, then by halving, over `flop_per_token` alone.
+    """
+
+    def cheaper(length):
+        own, other = (flop_per_token(c, length, convention) for c in (candidate, baseline))
+        return own < other
+
+    below, above = 0, 1024
+    while not cheaper(above):
+        if above >= 2**20:
+            return None
+        below, above = above, 2 * above
+    while below and above - below > 1:
+        middle = (below + above) // 2
+        below, above = (below, middle) if cheaper(middle) else (middle, above)
+    return above
 
 
 RUNS = [run("a"), run("b", "linear")]
 
 
 def test_every_convention_is_counted_as_the_library_counts_it(folder):
-    made = account(folder, RUNS, ends(1e9), ALL).flops
+    made = account(folder, RUNS, ends(1e9), ALL)
     assert list(made["convention"]) == 2 * ALL
     for row in made.itertuples():
         config = FULL if row.run == "a" else LINEAR
@@ -66,18 +93,18 @@ def test_every_convention_is_counted_as_the_library_counts_it(folder):
 
 
 def test_a_published_n_is_charged_in_table_and_breakdown(folder):
-    made = account(folder, [run("a", parameters=3e7)], ends(1e9), ["6n_with_head", "palm"])
-    assert list(made.flops["parameters_counted"]) == [3e7, 3e7]
-    part = made.breakdown.set_index(["convention", "component"])["flop_per_token"]
+    given = folder, [run("a", parameters=3e7)], ends(1e9), ["6n_with_head", "palm"]
+    assert list(account(*given)["parameters_counted"]) == [3e7, 3e7]
+    part = behind(*given).breakdown.set_index(["convention", "component"])["flop_per_token"]
     assert part["palm", "parameters"] == part["6n_with_head", "parameters"] == 18e7
 
 
 @pytest.mark.parametrize("declared", ["6n_non_embedding", "6n_total", "matmul_full"])
 def test_logged_compute_converted_equals_the_direct_count(folder, declared):
-    direct = account(folder, RUNS, ends(1e9), ALL).flops
+    direct = account(folder, RUNS, ends(1e9), ALL)
     as_declared = direct.loc[direct["convention"] == declared, "compute_pflop_s_days"]
     logged = ends(compute=as_declared.to_numpy())
-    converted = account(folder, RUNS, logged, [*ALL, "logged"], declared=declared).flops
+    converted = account(folder, RUNS, logged, [*ALL, "logged"], declared=declared)
     counted = converted[converted["convention"] != "logged"].reset_index(drop=True)
     assert_allclose(counted["compute_pflop_s_days"], direct["compute_pflop_s_days"], rtol=1e-13)
     for row in counted.itertuples():
@@ -90,31 +117,31 @@ def test_logged_compute_converted_equals_the_direct_count(folder, declared):
 
 
 def test_tokens_go_before_logged_compute(folder):
-    made = account(folder, RUNS, ends(1e9, 7.0), ALL, declared="6n_total").flops
+    made = account(folder, RUNS, ends(1e9, 7.0), ALL, declared="6n_total")
     assert made["conversion"].isna().all()
     assert_allclose(made["compute_pflop_s_days"], made["flop_per_token"] * 1e9 / PFLOP_S_DAY)
 
 
 def test_logged_compute_without_a_declaration_stays_as_it_is_logged(folder):
-    made = account(folder, [run("a")], ends(compute=2.5, names="a"), ["logged"]).flops
+    made = account(folder, [run("a")], ends(compute=2.5, names="a"), ["logged"])
     assert made["compute_pflop_s_days"].tolist() == [2.5]
     with pytest.raises(ValueError, match=r"run a: .*6n_total.*compute: \{logged"):
         account(folder, [run("a")], ends(compute=2.5, names="a"), ["logged", "6n_total"])
 
 
 def test_a_run_of_which_nothing_could_be_read_has_a_cost_per_token_and_no_compute(folder):
-    made = account(folder, RUNS, ends(), ["matmul_causal", "logged"])
-    assert made.flops["compute_pflop_s_days"].isna().all()
-    counted = made.flops["convention"] == "matmul_causal"
-    assert (made.flops.loc[counted, "flop_per_token"] > 0).all()
-    assert made.consistency.empty
+    given = folder, RUNS, ends(), ["matmul_causal", "logged"]
+    made = account(*given)
+    assert made["compute_pflop_s_days"].isna().all()
+    assert (made.loc[made["convention"] == "matmul_causal", "flop_per_token"] > 0).all()
+    assert behind(*given).consistency.empty
 
 
 def test_the_breakdown_adds_up_to_the_cost(folder):
-    made = account(folder, RUNS, ends(1e9), ALL)
+    made = behind(folder, RUNS, ends(1e9), ALL)
     key = ["run", "convention"]
     sums = made.breakdown.groupby(key)[["flop_per_token", "share"]].sum()
-    whole = made.flops.set_index(key)["flop_per_token"]
+    whole = account(folder, RUNS, ends(1e9), ALL).set_index(key)["flop_per_token"]
     assert_allclose(sums["flop_per_token"].reindex(whole.index), whole, rtol=1e-14)
     assert_allclose(sums["share"], 1, rtol=1e-14)
     scores = made.breakdown[made.breakdown["component"] == "scores"]
@@ -123,19 +150,20 @@ def test_the_breakdown_adds_up_to_the_cost(folder):
 
 
 def test_matmul_causal_is_broken_down_whatever_the_study_asks_for(folder):
-    made = account(folder, [run("a")], ends(1e9), ["6n_total"]).breakdown
+    made = behind(folder, [run("a")], ends(1e9), ["6n_total"]).breakdown
     assert set(made["convention"]) == {"6n_total", "matmul_causal"}
     bare = {"run": "a", "arm": "full", "model": "30M", "parameters": 3e7, "architecture": None}
-    made = account(folder, [bare], ends(1e9), ["6n_total"])
+    made = behind(folder, [bare], ends(1e9), ["6n_total"])
     assert set(made.breakdown["convention"]) == {"6n_total"}
     assert made.overtaking.empty
 
 
 def test_at_the_length_of_the_study_the_cost_ratio_is_that_of_the_flop_table(folder):
     runs = [run("a", sequence_length=3000.0), run("b", "linear", sequence_length=3000.0)]
-    made = account(folder, runs, ends(1e9), ["matmul_causal", "6n_total"])
+    given = folder, runs, ends(1e9), ["matmul_causal", "6n_total"]
+    made = behind(*given)
     own = made.overtaking[made.overtaking["of_study"]].set_index("convention")
-    cost = made.flops.set_index(["convention", "run"])["flop_per_token"]
+    cost = account(*given).set_index(["convention", "run"])["flop_per_token"]
     for name in own.index:
         assert own.loc[name, "sequence_length"] == 3000
         assert own.loc[name, "cost_ratio"] == cost[name, "b"] / cost[name, "a"]
@@ -143,7 +171,7 @@ def test_at_the_length_of_the_study_the_cost_ratio_is_that_of_the_flop_table(fol
 
 
 def test_where_a_linear_arm_overtakes_is_what_the_library_finds(folder):
-    made = account(folder, RUNS, ends(1e9), ["matmul_causal", "matmul_full", "6n_total"])
+    made = behind(folder, RUNS, ends(1e9), ["matmul_causal", "matmul_full", "6n_total"])
     for name, table in made.overtaking.groupby("convention"):
         exact = overtaking_length(LINEAR, FULL, name)
         found = cheaper_from(table["sequence_length"], table["cost_ratio"])
@@ -162,7 +190,7 @@ def test_of_many_sizes_some_are_taken_from_the_cheapest_to_the_dearest(folder):
             )
             more = {"model": f"m{i}", "architecture": f"{name}{i}.json"}
             runs.append(run(f"{name}{i}", name, **more))
-    made = account(folder, runs[::-1], ends(1e9, names=[r["run"] for r in runs]), ["6n_total"])
+    made = behind(folder, runs[::-1], ends(1e9, names=[r["run"] for r in runs]), ["6n_total"])
     models = list(made.overtaking["model"].unique())
     assert len(models) == SIZES
     assert (models[0], models[-1]) == ("m0", "m29")
@@ -186,12 +214,12 @@ def test_points_and_curves_of_converted_compute_are_those_of_counted_compute(fol
             "kept": True,
         }
     )
-    direct = account(folder, RUNS, ends(1e9), ALL).flops
+    direct = account(folder, RUNS, ends(1e9), ALL)
     per_token = direct[direct["convention"] == "6n_total"].set_index("run")["flop_per_token"]
     in_6n = logs["tokens"] * logs["run"].map(per_token) / PFLOP_S_DAY
     bare = logs.assign(tokens=np.nan, compute_pflop_s_days=in_6n)
     at_end = bare.groupby("run")["compute_pflop_s_days"].max().to_numpy()
-    converted = account(folder, RUNS, ends(compute=at_end), ALL, declared="6n_total").flops
+    converted = account(folder, RUNS, ends(compute=at_end), ALL, declared="6n_total")
     chosen = {"select": "final", "window": 0.03}
     quality = pd.DataFrame({"run": ["a", "b"], "used": True, "reason": "", "error": ""})
     expected = points(logs, RUNS, direct, quality, ["loss"], **chosen)
@@ -204,6 +232,15 @@ def test_points_and_curves_of_converted_compute_are_those_of_counted_compute(fol
 
 
 def test_a_log_without_a_value_kept_has_no_compute_and_stops_no_other(folder):
-    made = account(folder, [run("a")], ends(compute=float("nan"), names="a"), ["6n_total"]).flops
+    made = account(folder, [run("a")], ends(compute=float("nan"), names="a"), ["6n_total"])
     assert made["compute_pflop_s_days"].isna().all()
     assert made["flop_per_token"].notna().all()
+
+
+def test_benchmark_counts_what_it_says(capsys, monkeypatch):
+    path = Path(__file__).parents[2] / "benchmarks" / "flops.py"
+    monkeypatch.setattr("sys.argv", [str(path), "--runs", "70", "--json"])
+    runpy.run_path(str(path), run_name="__main__")
+    results = json.loads(capsys.readouterr().out)
+    assert [result["architectures"] for result in results] == [60, 70]
+    assert all(result["conventions"] == len(CONVENTIONS) for result in results)

@@ -4,7 +4,6 @@ import bz2
 import gzip
 import lzma
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,10 +75,8 @@ def test_a_decompression_bomb_is_an_error(tmp_path: Path, kind: str) -> None:
     line = b'{"step": 1, "loss": 2.0, "tokens": 5}' + b" " * 4000 + b"\n"
     block = COMPRESS[kind](line * (2**25 // len(line)))
     path.write_bytes(block * 10)
-    start = time.perf_counter()
     with pytest.raises(LogError, match="decompression bomb"):
         read(path)
-    assert time.perf_counter() - start < 20
 
 
 def test_paths_may_be_several_a_pattern_or_a_folder(tmp_path: Path) -> None:
@@ -161,10 +158,8 @@ def test_a_line_without_end_is_an_error_in_bounded_memory(tmp_path: Path) -> Non
     with path.open("wb") as file:
         file.write(b'{"step": 1, "loss": 2.5}\n{"step": 2, "loss": "')
         file.truncate(2**31)
-    start = time.perf_counter()
     with pytest.raises(LogError, match="line 2 is over 64 MiB long"):
         read(path)
-    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize("depth", [500, 20_000, 400_000])

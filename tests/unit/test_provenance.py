@@ -1,6 +1,7 @@
 """Every test builds a small library of its own and compares digests of a script over it."""
 
 import os
+import shutil
 
 import pytest
 from isoloss import provenance
@@ -156,7 +157,7 @@ def test_versions_are_those_installed():
 
 
 def test_the_real_rules_have_the_modules_that_the_rerun_rules_speak_of(root, monkeypatch):
-    """fitting is behind fit alone, multiplier behind multiplier alone, drawing behind figures."""
+    """fitting is behind fit and its checks, multiplier behind itself, drawing behind figures."""
     seen = {}
     scripts = [p for p in (root / "workflow/scripts").rglob("*.py")]
     parse = provenance._parse.__wrapped__
@@ -183,6 +184,30 @@ def test_the_real_rules_have_the_modules_that_the_rerun_rules_speak_of(root, mon
     assert users["cleaning/clean.py"] == {"clean.py"}
     assert users["claims/claims.py"] == {"claims.py"}
     assert users["logs/reading.py"] == {"ingest.py"}
+    assert users["flops/flops.py"] == {"flops.py"}
+    assert users["flops/breakdown.py"] == users["flops/consistency.py"] == {"breakdown.py"}
+    assert users["flops/overtaking.py"] == {"breakdown.py", "figures/overtake.py"}
+    for name in ("flops", "points", "fit", "multiplier", "claims", "table"):  # no log reader
+        assert not [path for path in seen[f"{name}.py"] if path.startswith("logs/")], name
     figures = {name for name in seen if name.startswith("figures/")}
     assert users["paper/figures/canvas.py"] == figures
     assert users["job.py"] == set(seen)
+
+
+def test_editing_a_log_reader_leaves_the_multiplier_alone(root, tmp_path, monkeypatch):
+    """Public names resolve from strings: no package imports the readers for those who do not."""
+    shutil.copytree(root / "workflow/lib/isoloss", tmp_path / "isoloss")
+    monkeypatch.setattr(provenance, "LIBRARY", tmp_path)
+
+    def digest(script):
+        provenance._module.cache_clear()
+        provenance._parse.cache_clear()
+        return provenance.code_digest(root / f"workflow/scripts/{script}.py")
+
+    before = {script: digest(script) for script in ("ingest", "multiplier")}
+    for name in ("formats/delimited", "reading"):
+        with (tmp_path / f"isoloss/logs/{name}.py").open("a") as file:
+            file.write("\n_CHANGED = 1\n")
+    assert digest("multiplier") == before["multiplier"]
+    assert digest("ingest") != before["ingest"]
+    provenance._module.cache_clear()

@@ -6,10 +6,10 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.check import main, report
 from isoloss.cleaning import clean as cleaning
 from isoloss.cleaning.advice import ADVICE, FLAGS, findings, state, worst_first
 from isoloss.cleaning.quality import CURVES, FINDINGS, quality
+from isoloss.cleaning.report import report
 from isoloss.cleaning.run_rules import copies, duplicates
 from isoloss.logs.ingest import NOTHING, ingest
 from isoloss.paper.figures.quality import LOOKS, NEEDED, pages, thinned
@@ -243,14 +243,6 @@ def test_the_report_has_a_line_a_run_the_worst_first_and_what_to_do(damaged):
     assert "divergence: diverged at step 701\n        to do: train it again" in text
     assert "excluded: a <b> of no use" in text
     assert "flagged: non_finite 500, divergence 500" in text
-
-
-def test_the_report_ends_with_where_the_page_is(damaged, tmp_path, capsys):
-    path = tmp_path / "quality.csv"
-    damaged[1].to_csv(path, index=False)
-    assert main([str(path), "page.html"]) == 0
-    assert capsys.readouterr().out.endswith("The page with every curve: page.html\n")
-    assert main([]) == 2
 
 
 def test_the_page_tells_all_runs_and_escapes_what_people_wrote(damaged):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCKS = ("requirements.lock", "requirements-dev.lock")  # for running; and for what checks
 RULES = {
     name: body
     for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
@@ -27,10 +28,24 @@ RULES = {
 }
 
 
-def locked():
+def text_of(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def wanted(name):
+    """The names in a file of requirements."""
+    lines = [line.partition("#")[0].strip() for line in text_of(name).splitlines()]
+    return {
+        canonicalize_name(Requirement(line).name)
+        for line in lines
+        if line and not line.startswith("-")
+    }
+
+
+def locked(name="requirements.lock"):
     """Name -> version of what the lock installs into the Python that runs this."""
     pins = {}
-    for line in re.findall(r"^[A-Za-z0-9][^\\\n]*", LOCK, re.M):
+    for line in re.findall(r"^[A-Za-z0-9][^\\\n]*", text_of(name), re.M):
         requirement = Requirement(line.strip())
         if requirement.marker is None or requirement.marker.evaluate():
             (pin,) = requirement.specifier
@@ -57,27 +72,40 @@ def test_environment_yml_and_the_lock_pin_the_same_versions():
     assert {name: f"=={pins[canonicalize_name(name)]}" for name in environment} == environment
 
 
-def test_everything_that_the_pipeline_imports_is_in_the_conda_definition():
-    direct = [
-        line.strip()
-        for line in (ROOT / "requirements.in")
-        .read_text()
-        .partition("# What sets up")[0]
-        .splitlines()
-        if line.strip() and not line.startswith("#")
-    ]
-    assert len(direct) >= 8
-    assert {canonicalize_name(Requirement(line).name) for line in direct} == {
+def test_everything_that_the_pipeline_runs_on_is_in_the_conda_definition():
+    setting_up = {"setuptools", "uv"}
+    assert setting_up < wanted("requirements.in")
+    assert wanted("requirements.in") - setting_up == {
         canonicalize_name(name) for name in conda() if name != "python"
     }
+
+
+def test_each_lock_has_what_is_wanted_and_what_runs_needs_nothing_that_checks():
+    running, checking = (locked(name) for name in LOCKS)
+    assert wanted("requirements.in") <= set(running)
+    assert wanted("requirements-dev.in") <= set(checking)
+    assert not wanted("requirements-dev.in") & set(running)
+
+
+def test_the_locks_agree_on_what_both_have():
+    running, checking = (locked(name) for name in LOCKS)
+    both = set(running) & set(checking)
+    assert "numpy" in both
+    assert {name: running[name] for name in both} == {name: checking[name] for name in both}
+
+
+def test_the_environment_is_that_of_the_locks():
+    for lock in LOCKS:
+        for name, pin in locked(lock).items():
+            assert version(name) == pin, f"{name}: run `make test`, which sets up both locks"
 
 
 def test_the_conda_definition_and_the_package_want_the_same_python():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lowest = SpecifierSet(project["requires-python"])
-    wanted = SpecifierSet(conda()["python"])
-    for version in ("3.9", "3.10", "3.11", "3.12", "3.13"):
-        assert (version in lowest) == (version in wanted)
+    given = SpecifierSet(conda()["python"])
+    for python in ("3.9", "3.10", "3.11", "3.12", "3.13"):
+        assert (python in lowest) == (python in given)
 
 
 def test_what_the_library_needs_is_among_what_is_locked():
@@ -99,18 +127,31 @@ def test_the_package_needs_just_what_the_library_imports():
     assert {names.get(name, name) for name in others} == set(project["dependencies"])
 
 
-def test_every_package_in_the_lock_is_pinned_and_hashed():
-    blocks = re.split(r"^(?=[A-Za-z0-9])", LOCK, flags=re.M)[1:]
-    assert len(blocks) > 50
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_package_in_a_lock_is_pinned_and_hashed(name):
+    blocks = re.split(r"^(?=[A-Za-z0-9])", text_of(name), flags=re.M)[1:]
+    assert len(blocks) > 25
     for block in blocks:
         assert "==" in block.splitlines()[0], block.splitlines()[0]
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block.splitlines()[0]
 
 
-def test_the_lock_names_no_host_and_no_index():
-    assert "://" not in LOCK
-    options = [line for line in LOCK.splitlines() if re.match(r"\s*(-\w\b|--(?!hash=))", line)]
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_host_and_no_index(name):
+    assert "://" not in text_of(name)
+    options = re.findall(r"^\s*(?:-\w\b|--(?!hash=)).*", text_of(name), re.M)
     assert options == []
+
+
+def test_make_help_lists_every_target():
+    makefile = text_of("Makefile")
+    phony = set(re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split())
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True
+    )
+    shown = set(re.findall(r"^  (\w+) +\S", listed.stdout, re.M))
+    assert {"all", "check", "report", "test"} < shown
+    assert shown == phony
 
 
 # --- what is kept in git
@@ -159,7 +200,10 @@ def test_what_can_be_made_again_is_not_tracked():
     assert not [
         name
         for name in names
-        if name.split("/")[0] in {"results", "logs", ".snakemake", ".venv"}
+        if (
+            (name.split("/")[0] in {"results", "logs", ".snakemake", ".venv"})
+            and name != "results/README.md"
+        )
         or "__pycache__" in name
         or name.endswith((".part", ".pyc"))
     ]
@@ -176,6 +220,7 @@ def test_what_can_be_made_again_is_not_tracked():
         ".snakemake-workflow-catalog.yml",
         ".ci/run",
         "config/README.md",
+        "results/README.md",
         "workflow/profiles/default/config.yaml",
     ],
 )
@@ -216,7 +261,7 @@ def test_every_rule_has_log_conda_message_and_the_digest_of_its_code():
 def test_a_stage_has_one_word():
     for name, body in RULES.items():
         scripts = re.findall(r'script:\n\s+"\.\./scripts/([^"]+)"', body)
-        assert scripts in ([f"{name}.py"], ["figures/{wildcards.figure}.py"]), name
+        assert scripts in ([f"{name}.py"], ["figures/{params.script}.py"]), name
         assert f'"logs/{name}' in body, name
         assert re.search(rf'"results/{name}[/.]', body), name
         if len(scripts) == 1 and "{" not in scripts[0]:
@@ -247,16 +292,17 @@ def test_every_figure_and_table_that_the_rules_know_has_its_code():
         for name, body in re.findall(r"^(FIGURES|TABLES) = \{\n(.*?)^\}", common, re.M | re.S)
     }
     scripts = {path.stem for path in (ROOT / "workflow/scripts/figures").glob("*.py")}
-    assert known["FIGURES"] == scripts
+    others = dict(re.findall(r'"(\w+)": "(\w+)"', re.search(r"^DRAWN_BY = (.*)$", common, re.M)[1]))
+    assert known["FIGURES"] == scripts | set(others)
+    assert set(others.values()) <= scripts
+    assert not set(others) & scripts
     assert known["TABLES"] == set(TABLES)
 
 
-def test_the_library_knows_nothing_of_snakemake_and_draws_in_figure_code_alone():
-    for path in (ROOT / "workflow/lib/isoloss").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        assert not re.search(r"^\s*(import|from) snakemake", text, re.M), path.name
-        if path.parent.name != "figures":
-            assert not re.search(r"^\s*(import|from) matplotlib", text, re.M), path.name
+def test_results_readme_says_what_every_folder_holds():
+    text = text_of("results/README.md")
+    for name in RULES:
+        assert re.search(rf"^\| `{name}[/.]", text, re.M), name
 
 
 # --- the documentation
@@ -324,7 +370,7 @@ def test_config_readme_names_every_figure_table_and_convention():
 
     words = documented()
     figures = {path.stem for path in (ROOT / "workflow/scripts/figures").glob("*.py")}
-    assert set(CONVENTIONS) | figures | set(TABLES) <= words
+    assert set(CONVENTIONS) | figures | {"panels"} | set(TABLES) <= words
 
 
 def test_every_key_of_a_schema_says_what_it_is():

@@ -99,7 +99,7 @@ def logged(**columns):
 
 def count(rows, ends, folder, conventions):
     rows = [{"arm": "mla", "model": "653M"} | row for row in rows]
-    return flops(rows, ends, folder, conventions, baseline="mla").flops
+    return flops(rows, ends, folder, conventions)
 
 
 def test_six_n_d_of_a_published_n(folder, stage_schema):

@@ -14,7 +14,9 @@ LOGGED_FIGURES = {f"figure/logged/{name}" for name in ("scaling", "multiplier", 
 LOGGED_FIGURES |= {"page/logged"}
 TABLES = {f"table/tiny/{name}" for name in ("fits", "multipliers", "runs")}
 LAST = {"claims/tiny", "headline"}
-STAGES = {f"{stage}/tiny" for stage in ("quality", "flops", "points", "fit", "multiplier")}
+STAGES = {
+    f"{stage}/tiny" for stage in ("quality", "flops", "breakdown", "points", "fit", "multiplier")
+}
 AFTER_CLEAN = STAGES | FIGURES | TABLES | LAST
 
 
@@ -127,7 +129,9 @@ def test_the_order_of_the_run_sheet_reruns_no_reading(tiny):
     assert not [job for job in pending if job.endswith("/logged") or "/logged/" in job]
 
 
-@pytest.mark.parametrize("module", ["fitting.py", "multiplier.py", "cleaning.py", "job.py"])
+@pytest.mark.parametrize(
+    "module", ["fit/fitting.py", "multiplier/equal_loss.py", "cleaning/clean.py", "job.py"]
+)
 def test_a_comment_or_a_docstring_in_the_library_reruns_nothing(tiny, module):
     name = f"{LIB}/{module}"
     with tiny.changed(name):
@@ -142,7 +146,7 @@ def test_a_comment_or_a_docstring_in_the_library_reruns_nothing(tiny, module):
     ("name", "jobs"),
     [
         (
-            f"{LIB}/multiplier.py",
+            f"{LIB}/multiplier/equal_loss.py",
             of_both(
                 "multiplier/{study}",
                 "figure/{study}/scaling",
@@ -153,7 +157,7 @@ def test_a_comment_or_a_docstring_in_the_library_reruns_nothing(tiny, module):
             | {"headline"},
         ),
         (
-            f"{LIB}/fitting.py",
+            f"{LIB}/fit/fitting.py",
             of_both(
                 "fit/{study}",
                 "multiplier/{study}",
@@ -165,13 +169,18 @@ def test_a_comment_or_a_docstring_in_the_library_reruns_nothing(tiny, module):
             )
             | {"headline", "figure/tiny/curves"},
         ),
-        (f"{LIB}/stages/claims.py", of_both("claims/{study}")),
-        (f"{LIB}/stages/headline.py", {"headline"}),
-        (f"{LIB}/figures/curves.py", {"figure/tiny/curves"}),
-        (f"{LIB}/figures/canvas.py", FIGURES | LOGGED_FIGURES),
-        (f"{LIB}/figures/positions.py", set()),
+        (f"{LIB}/claims/claims.py", of_both("claims/{study}")),
+        (f"{LIB}/multiplier/headline.py", {"headline"}),
+        (f"{LIB}/paper/figures/curves.py", {"figure/tiny/curves"}),
+        (f"{LIB}/paper/figures/canvas.py", FIGURES | LOGGED_FIGURES),
+        (f"{LIB}/paper/figures/positions.py", set()),
         ("workflow/scripts/figures/multiplier.py", of_both("figure/{study}/multiplier")),
-        (f"{LIB}/study.py", set()),
+        (
+            f"{LIB}/flops/consistency.py",
+            of_both("breakdown/{study}", "table/{study}/runs", "claims/{study}"),
+        ),
+        (f"{LIB}/study/study.py", set()),
+        (f"{LIB}/cli.py", set()),
         (f"{LIB}/provenance.py", set()),
     ],
     ids=lambda value: value.rpartition("isoloss/")[2] if isinstance(value, str) else "",
@@ -194,6 +203,7 @@ def test_a_change_in_reading_reruns_everything_but_no_other_than_the_ingest_firs
         "ingest",
         "clean",
         "flops",
+        "breakdown",
         "points",
         "fit",
         "multiplier",
@@ -220,3 +230,12 @@ def test_a_meaning_in_a_schema_reruns_nothing_and_a_new_rule_its_readers(tiny):
         pending = tiny.pending()
     assert {"multiplier/tiny", "claims/tiny", "headline", *FIGURES} <= pending
     assert not [job for job in pending if job.startswith(("ingest", "clean", "flops", "fit"))]
+
+
+def test_what_only_a_figure_needs_of_the_breakdown_refits_nothing(tiny):
+    schema = "workflow/schemas/tables/overtaking.schema.yaml"
+    with tiny.changed(schema):
+        tiny.replace(schema, "exclusiveMinimum: 0", "minimum: 1")
+        pending = tiny.pending()
+    assert "breakdown/tiny" in pending
+    assert not [job for job in pending if job.startswith(("flops", "points", "fit/", "multiplier"))]

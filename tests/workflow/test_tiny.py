@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 
 import pandas as pd
 import pytest
@@ -121,21 +122,80 @@ def test_the_summary_and_a_dry_run_agree(tiny):
     assert int(re.search(r"^figure +(\d+)", dry.stdout, re.M)[1]) == len(figures)
 
 
-def test_make_builds_a_selection_and_ends_with_where_things_are_and_the_headline(tiny):
+@pytest.fixture
+def make(tiny):
+    """A function that runs make in the project, whose environment is taken for set up."""
     folder = tiny.folder
     (folder / ".venv").mkdir(exist_ok=True)
-    if not (folder / ".venv/bin").exists():
-        (folder / ".venv/bin").symlink_to(tiny.bin)
-    for name in ("requirements.lock", "pyproject.toml"):
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        if not (folder / ".venv" / name).exists():
+            (folder / ".venv" / name).symlink_to(tiny.bin.parent / name)
+    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
         (folder / name).touch()
         os.utime(folder / name, (1, 1))
     (folder / ".venv/ready").touch()  # as after the set-up, which needs a network
-    done = tiny.run("make", "STUDIES=tiny logged", "CORES=2")
-    assert done.returncode == 0, done.stdout
-    assert "Nothing to be done" in done.stdout
-    end = done.stdout.strip().splitlines()[-3:]  # a line of places, and one a study
+
+    def run(*arguments, fails=False):
+        done = tiny.run("make", "CORES=2", *arguments)
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+    return run
+
+
+def test_make_builds_a_selection_and_ends_with_where_things_are_and_the_headline(make):
+    out = make("STUDIES=tiny logged")
+    assert "Nothing to be done" in out
+    end = out.strip().splitlines()[-3:]  # a line of places, and one a study
     assert "results/figure" in end[0]
     assert re.fullmatch(
         r"tiny: 1\.2\dx at loss 3\.2 \(95% 1\.2\d to 1\.2\d\), 6n_non_embedding", end[1]
     )
     assert re.fullmatch(r"logged: 0\.80x at loss 2\.\d+ \(95% 0\.7\d to 0\.8\d\), logged", end[2])
+
+
+@pytest.mark.parametrize("target", ["all", "check", "report"])
+def test_studies_are_named_in_the_same_way_everywhere(make, target):
+    """STUDY=a and STUDIES="a" are one study, STUDIES="a b" two, and a wrong one is told."""
+    commands = {
+        chosen: make("-n", target, *([chosen] if chosen else []))
+        for chosen in ("", "STUDY=tiny", "STUDIES=tiny", "STUDIES=tiny logged")
+    }
+    assert "studies=" not in commands[""]
+    assert commands["STUDY=tiny"] == commands["STUDIES=tiny"]
+    assert '--config "studies=[tiny]"' in commands["STUDY=tiny"]
+    assert '--config "studies=[tiny,logged]"' in commands["STUDIES=tiny logged"]
+    assert "Did you mean `tiny`?" in make(target, "STUDY=tny", fails=True)
+
+
+def test_make_check_tells_of_every_study_or_of_those_named(make):
+    pages = {f"The page with every curve: results/page/{s}.html" for s in ("tiny", "logged")}
+    both = make("check")
+    assert pages <= set(both.splitlines())
+    assert "tiny: 8 runs: 8 ok" in both
+    assert make("check", "STUDIES=tiny logged").splitlines()[-30:] == both.splitlines()[-30:]
+    one = make("check", "STUDY=logged").splitlines()
+    assert pages & set(one) == {one[-1]} == {"The page with every curve: results/page/logged.html"}
+
+
+def test_make_keeps_what_checks_where_it_is_installed(make, tiny):
+    assert "requirements-dev.lock" not in make("-n", "--always-make", "setup")
+    mark = tiny.folder / ".venv/ready-dev"
+    mark.touch()
+    try:
+        assert "requirements.lock requirements-dev.lock" in make("-n", "--always-make", "setup")
+    finally:
+        mark.unlink()
+    assert "requirements.lock requirements-dev.lock" in make("-n", "--always-make", "test")
+
+
+def test_make_clean_leaves_what_says_what_the_results_are(project):
+    folder = project("tiny").folder
+    kept, gone = folder / "results/README.md", folder / "results/fit/tiny.csv"
+    for path in (kept, gone):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    for _ in range(2):
+        done = subprocess.run(["make", "clean"], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert list((folder / "results").rglob("*")) == [kept]

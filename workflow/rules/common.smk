@@ -1,9 +1,32 @@
 # What the rules share: the checked studies, and functions from wildcards to inputs and parameters.
+import io
 import os
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
-HOME = Path(workflow.basedir)
+
+def home(rules):
+    """The folder of this project, whichever Snakefile was started: where it lies or, of a module
+    that is named by its repository (`github(...)`), a copy of the workflow at that tag or commit.
+    """
+    if isinstance(rules, os.PathLike):
+        return Path(rules).parents[1]
+    repository = rules.hosted_repo.repo  # as Snakemake's own cache has it
+    copy = Path.cwd() / ".snakemake/isoloss" / repository.commit(rules.ref).hexsha
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        archive = io.BytesIO()
+        repository.archive(archive, rules.ref, path="workflow")
+        archive.seek(0)
+        part = tempfile.mkdtemp(dir=copy.parent)
+        tarfile.open(fileobj=archive).extractall(part, filter="data")
+        os.rename(part, copy)
+    return copy
+
+
+HOME = home(workflow.current_basedir)
 LIBRARY = str(HOME / "workflow/lib")
 # This library, and not an installed one: here, and in the scripts, which inherit the environment.
 sys.path.insert(0, LIBRARY)
@@ -31,6 +54,8 @@ FIGURES = {
     "surface": ["points", "surface"],
     "isoflop": ["points", "isoflop"],
 }
+# The scripts of figures that are not drawn by the script of their own name.
+DRAWN_BY = {"panels": "curves"}
 TABLES = {
     "fits": ["fit"],
     "multipliers": ["multiplier"],
@@ -38,9 +63,8 @@ TABLES = {
 }
 # Tables that a stage makes besides its own.
 BESIDE = {
-    "breakdown": "flops",
-    "overtaking": "flops",
-    "consistency": "flops",
+    "overtaking": "breakdown",
+    "consistency": "breakdown",
     "residuals": "diagnose",
     "holdout": "diagnose",
 } | dict.fromkeys(["draws", "surface", "isoflop"], "fit")
@@ -72,9 +96,14 @@ def code(script):
     return provenance.code_digest(SCRIPTS / f"{script}.py")
 
 
+def drawn_by(wildcards):
+    """The script that draws a figure: that of its name, if no other."""
+    return DRAWN_BY.get(wildcards.figure, wildcards.figure)
+
+
 def figure_code(wildcards):
     """The digest of the code that draws one figure."""
-    return code(f"figures/{wildcards.figure}")
+    return code(f"figures/{drawn_by(wildcards)}")
 
 
 def schemas(*names):

@@ -37,11 +37,12 @@ rule figure:
             "isoflop",
             "multiplier",
         ),
+        script=drawn_by,
         code=figure_code,
     message:
         "{wildcards.study}: drawing {wildcards.figure}"
     script:
-        "../scripts/figures/{wildcards.figure}.py"
+        "../scripts/figures/{params.script}.py"
 
 
 # What a researcher opens first: every run's verdict, what to do about it, and its curve.

@@ -6,15 +6,12 @@ from typing import Any
 _PUBLIC = {
     "CONVENTIONS": "conventions",
     "Parameters": "parameters",
-    "breakdown": "per_token",
+    "components": "per_token",
     "convention_ratios": "per_token",
     "conversion": "per_token",
-    "cost_ratios": "lengths",
     "count_parameters": "parameters",
     "flop_per_token": "per_token",
-    "flops_table": "table",
     "notes": "per_token",
-    "overtaking_length": "lengths",
     "parameters_counted": "per_token",
 }
 

@@ -11,9 +11,10 @@ from typing import Any
 from isoloss.flops.architecture import Architecture
 from isoloss.flops.config import read_architecture
 from isoloss.flops.conventions import CHARGED, CONVENTIONS, charged
-from isoloss.flops.per_token import notes, training, usage
+from isoloss.flops.per_token import model_notes, training, usage
 
 Run = Mapping[str, Any]
+LAST = ["last_tokens", "last_compute_pflop_s_days"]  # of the table of runs: the ends of the logs
 
 
 @dataclass(frozen=True)
@@ -46,23 +47,22 @@ def counter(folder: Path, recompute: str | None = None) -> Counter:
     """
 
     @cache
-    def model(name: str) -> tuple[Mapping[str, Any], Architecture]:
-        config = _read(folder / name)
-        return config, read_architecture(config)
+    def model(name: str) -> Architecture:
+        return read_architecture(_read(folder / name))
 
     @cache
     def count(
         name: str | None, parameters: float | None, sequence_length: float | None, convention: str
     ) -> Count:
         try:
-            config, architecture = (None, None) if name is None else model(name)
+            architecture = None if name is None else model(name)
             use = usage(convention, sequence_length, parameters, recompute=recompute)
             forward = CONVENTIONS[convention](architecture, use)
             return Count(
                 charged(architecture, use) if convention in CHARGED else nan,
                 forward,
                 training(forward, use),
-                "; ".join(notes(config, convention)),
+                "; ".join(() if architecture is None else model_notes(architecture, convention)),
             )
         except ValueError as error:
             raise ValueError(

@@ -63,7 +63,7 @@ def parameters_counted(
     return charged(None if config is None else read_architecture(config), use)
 
 
-def breakdown(
+def components(
     config: Mapping[str, Any],
     sequence_length: int | None,
     convention: str,
@@ -89,9 +89,11 @@ def breakdown(
 def notes(config: Mapping[str, Any] | None, convention: str) -> tuple[str, ...]:
     """What a reader of the number must know: what was not counted for this very model."""
     usage(convention, None)
-    if config is None or convention == "logged":
-        return ()
-    model = read_architecture(config)
+    return () if config is None else model_notes(read_architecture(config), convention)
+
+
+def model_notes(model: Architecture, convention: str) -> tuple[str, ...]:
+    """The notes on an architecture that is already read."""
     said = []
     if model.vocabulary is None and convention in ("matmul_full", "matmul_causal", "hardware"):
         said.append("vocab_size is not known: the language-model head is not counted")

@@ -1,17 +1,13 @@
-"""`python -m isoloss.flops config.json --sequence-length 4096`: parameters and FLOPs of a model."""
+"""Parameters and FLOPs of one model, for a person or a program: what `isoloss flops` prints."""
 
-import argparse
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
-from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
+from isoloss.flops.conventions import CONVENTIONS
 from isoloss.flops.parameters import count_parameters
-from isoloss.flops.per_token import breakdown, flop_per_token, notes, parameters_counted
+from isoloss.flops.per_token import components, flop_per_token, notes, parameters_counted
 
 
 def report(
@@ -41,7 +37,7 @@ def report(
             }
         except ValueError as error:
             conventions[name] = {"error": str(error)}
-    parts = breakdown(config, sequence_length, detail, documents=documents, recompute=recompute)
+    parts = components(config, sequence_length, detail, documents=documents, recompute=recompute)
     return {
         "sequence_length": sequence_length,
         "parameters": asdict(count_parameters(config)),
@@ -72,39 +68,3 @@ def lines(made: Mapping[str, Any]) -> list[str]:
             name, forward, training = part["component"], part["forward"], part["training"]
             out.append(f"  {name:<24}{forward:>22,.0f}{training:>22,.0f}{share:>8}")
     return out + (["", "notes", *said] if said else [])
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the report of one config; 2 if the config or an argument is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m isoloss.flops", description=__doc__)
-    parser.add_argument("config", type=Path, help="a Hugging Face config.json")
-    parser.add_argument("--sequence-length", type=int, required=True, metavar="TOKENS")
-    parser.add_argument(
-        "--documents", type=int, nargs="+", metavar="TOKENS", help="lengths of packed documents"
-    )
-    parser.add_argument("--recompute", choices=tuple(RECOMPUTED), default="none")
-    parser.add_argument(
-        "--breakdown",
-        choices=tuple(name for name in CONVENTIONS if name != "logged"),
-        default="matmul_causal",
-        metavar="CONVENTION",
-        help="the convention to break down (default: %(default)s)",
-    )
-    parser.add_argument("--json", action="store_true", help="for programs")
-    given = parser.parse_args(arguments)
-    try:
-        config = json.loads(given.config.read_text(encoding="utf-8"))
-        if not isinstance(config, dict):
-            raise ValueError(f"expected a JSON object, not {type(config).__name__}")
-        made = report(
-            config, given.sequence_length, given.documents, given.recompute, given.breakdown
-        )
-    except (OSError, ValueError) as error:
-        print(f"{given.config}: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(made, indent=1) if given.json else "\n".join(lines(made)))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

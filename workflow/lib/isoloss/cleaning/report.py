@@ -1,12 +1,6 @@
-"""A study's quality table, readably, in a terminal: a line a run, the worst first.
+"""A study's quality table, readably, in a terminal: what `isoloss check` prints."""
 
-python -m isoloss.check results/quality/<study>.csv [results/page/<study>.html]
-"""
-
-import csv
-import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 
 from isoloss.cleaning.advice import Row, balance, cells, counts, findings, flags, state, worst_first
 
@@ -37,19 +31,3 @@ def _line(line: dict[str, str], widths: dict[str, int]) -> str:
         for name, width in widths.items()
     ]
     return "  ".join(parts).rstrip()
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print the report of a quality table, and where its page is."""
-    if not 1 <= len(arguments) <= 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    with Path(arguments[0]).open(encoding="utf-8", newline="") as table:
-        print("\n".join(report(csv.DictReader(table))))
-    for page in arguments[1:]:
-        print(f"\nThe page with every curve: {page}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

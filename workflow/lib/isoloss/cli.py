@@ -1,0 +1,107 @@
+"""The `isoloss` command: every verb calls a stage or a pure function, and prints."""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from isoloss.cleaning.report import report as quality_report
+from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
+from isoloss.flops.report import lines
+from isoloss.flops.report import report as flops_report
+from isoloss.study.validation import InputError, read_yaml
+
+COUNTED = tuple(name for name in CONVENTIONS if name != "logged")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; 2, and a line on stderr, where an argument or a file is wrong."""
+    given = _parser().parse_args(arguments)
+    try:
+        text = given.verb(given)
+    except (OSError, ValueError) as error:
+        print(f"isoloss {given.name}: {error}", file=sys.stderr)
+        return 2
+    print(text)
+    return 0
+
+
+def flops(given: argparse.Namespace) -> str:
+    """Parameters and FLOPs per token of one model."""
+    try:
+        config = json.loads(given.config.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError(f"expected a JSON object, not {type(config).__name__}")
+        made = flops_report(
+            config, given.sequence_length, given.documents, given.recompute, given.breakdown
+        )
+    except ValueError as error:
+        raise ValueError(f"{given.config}: {error}") from error
+    return json.dumps(made, indent=1) if given.json else "\n".join(lines(made))
+
+
+def check(given: argparse.Namespace) -> str:
+    """The verdict on every log of the studies, from their quality tables."""
+    studies = given.studies or read_yaml(Path("config/config.yaml"))["studies"]
+    return "\n\n".join("\n".join(_checked(study)) for study in studies)
+
+
+def _checked(study: str) -> list[str]:
+    path = Path(f"config/studies/{study}.yaml")
+    if not path.is_file():
+        raise InputError(f"no study `{study}`: {path} does not exist")
+    if "runs" not in read_yaml(path):
+        return [f"{study}: starts from a table of points; there are no logs to check"]
+    quality = Path(f"results/quality/{study}.csv")
+    if not quality.is_file():
+        raise InputError(f"{quality} does not exist yet; `make check STUDY={study}` makes it")
+    with quality.open(encoding="utf-8", newline="") as table:
+        first, *rest = quality_report(csv.DictReader(table))
+    page = f"The page with every curve: results/page/{study}.html"
+    return [f"{study}: {first}", *rest, "", page]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="isoloss", description="At equal loss, how much less compute does the new thing need?"
+    )
+    parser.add_argument("--version", action="version", version=f"isoloss {_version()}")
+    verbs = parser.add_subparsers(dest="name", required=True, metavar="VERB")
+
+    verb = verbs.add_parser("flops", help="parameters and FLOPs per token of a model")
+    verb.set_defaults(verb=flops)
+    verb.add_argument("config", type=Path, help="a Hugging Face config.json")
+    verb.add_argument("--sequence-length", type=int, required=True, metavar="TOKENS")
+    verb.add_argument(
+        "--documents", type=int, nargs="+", metavar="TOKENS", help="lengths of packed documents"
+    )
+    verb.add_argument("--recompute", choices=tuple(RECOMPUTED), default="none")
+    verb.add_argument(
+        "--breakdown",
+        choices=COUNTED,
+        default="matmul_causal",
+        metavar="CONVENTION",
+        help="the convention to break down (default: %(default)s)",
+    )
+    verb.add_argument("--json", action="store_true", help="for programs")
+
+    verb = verbs.add_parser("check", help="whether the logs of studies can be trusted")
+    verb.set_defaults(verb=check)
+    verb.add_argument(
+        "studies", nargs="*", metavar="STUDY", help="default: those of config/config.yaml"
+    )
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version("isoloss")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""Say what FLOPs are spent on, where candidates become cheaper, and what is stated."""
+
+from pathlib import Path
+
+from isoloss import tables
+from isoloss.flops.breakdown import breakdown
+from isoloss.job import job
+
+params = snakemake.params
+with job(snakemake.log[0]):
+    made = breakdown(
+        params.runs,
+        tables.read(snakemake.input.runs, params.schemas["runs"]),
+        Path(params.folder),
+        params.conventions,
+        baseline=params.baseline,
+        declared=params.compute.get("logged"),
+        recompute=params.compute.get("recompute"),
+    )
+    for name, path in snakemake.output.items():
+        tables.write(getattr(made, name), path, params.schemas[name])
