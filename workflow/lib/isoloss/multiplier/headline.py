@@ -41,4 +41,5 @@ def _weak(rows: pd.DataFrame) -> list[str]:
     ):
         if which.any():
             notes.append(what if len(rows) == 1 else f"{what} in {which.sum()} of {len(rows)}")
-    return notes
+    alone = dict.fromkeys(rows.loc[rows["unpaired_models"] != "", "unpaired_models"])
+    return [*notes, *(f"no partner: {models}" for models in alone)]

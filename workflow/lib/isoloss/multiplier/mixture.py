@@ -22,7 +22,7 @@ ATANH = 0.35 * np.arange(-10, 21)
 FEW_IN_COMMON = 0.7
 # The mixture takes the arms as equally noisy: it is not used where they differ by more than this.
 SCATTER_RATIO = 2.0
-BISECTIONS = 60
+BISECTIONS = 45
 
 
 @dataclass(frozen=True, eq=False)
