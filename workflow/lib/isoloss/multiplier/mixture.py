@@ -22,6 +22,7 @@ ATANH = 0.35 * np.arange(-10, 21)
 FEW_IN_COMMON = 0.7
 # The mixture takes the arms as equally noisy: it is not used where they differ by more than this.
 SCATTER_RATIO = 2.0
+EXACT = 1e-12  # Residuals of points on their law, after rounding.
 BISECTIONS = 45
 
 
@@ -222,10 +223,9 @@ def _refit(a: Influence, rows: Floats, labels: tuple[str, ...]) -> Influence:
 
 
 def _scatter_ratio(a: Influence, b: Influence) -> float:
-    """Larger over smaller residual standard deviation; 1 where both arms lie on their laws."""
-    variances = sorted(
-        float(np.sum(each.residual**2)) / (len(each.labels) - each.size) for each in (a, b)
-    )
-    if variances[0] > 0:
-        return float(np.sqrt(variances[1] / variances[0]))
-    return np.inf if variances[1] > 0 else 1.0
+    """Larger over smaller residual standard deviation; below EXACT they do not count."""
+    errors = [
+        max(np.sqrt(np.sum(each.residual**2) / (len(each.labels) - each.size)), EXACT)
+        for each in (a, b)
+    ]
+    return float(max(errors) / min(errors))
