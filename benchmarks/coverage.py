@@ -7,16 +7,20 @@ right law    the fitted law made the points; 3 to 12 sizes, errors independent o
 other sizes  the arms have different sizes and cannot be paired
 clusters     four points a run that share the error of the run
 wrong law    a power law fitted to points with a floor, or with a break: no interval can help
+LAYOUTS      arms that share some of their sizes, errors of a size correlated by -0.5 to 0.998; with
+             them, the interval of the shared sizes alone and that of independent arms
 
-Places: the middle and the lower end of the common range of losses, and beyond it (four times the
-largest compute).
+Places: the middle and the lower end of the common range of losses, and (but for LAYOUTS) beyond it,
+at four times the largest compute.
 """
 
 import argparse
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +31,7 @@ from isoloss.fit.problem import refit, solve
 from isoloss.fit.registry import LAWS
 from isoloss.fit.resampling import resample
 from isoloss.multiplier.equal_loss import Arm, log_interval
+from isoloss.multiplier.intervals import Interval
 
 TABLE = Path(__file__).parent / "results" / "coverage.csv"
 TRUTH = {
@@ -38,6 +43,44 @@ SIGMA = 2e-3  # Of log loss: the scatter about the published fits of Kimi Linear
 PLACES = ("middle", "end", "beyond")
 DRAWS = 400
 Pair = tuple[Arm, Arm]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which sizes of a ladder baseline and candidate have, and how noisy the candidate is."""
+
+    baseline: tuple[int, ...]
+    candidate: tuple[int, ...]
+    scatter: float = 1.0
+
+
+def layouts() -> Mapping[str, Layout]:
+    every = {n: tuple(range(n)) for n in (4, 5, 7, 8, 12)}
+    equal = {
+        "5 and 4, second largest missing": Layout(every[5], (0, 1, 2, 4)),
+        "5 and 4, largest missing": Layout(every[5], every[4]),
+        "7 and 4, every other": Layout((0, 2, 4, 6), every[7]),
+        "7 and 4, four smallest": Layout(every[4], every[7]),
+        "7 and 7, six shared": Layout((0, 1, 2, 3, 4, 5, 7), (0, 1, 3, 4, 5, 6, 7)),
+        "12 and 6, every other": Layout((0, 2, 4, 6, 8, 10), every[12]),
+        "12 and 10, two missing": Layout(every[12], (0, 1, 2, 4, 5, 6, 7, 9, 10, 11)),
+        "4 and 3, second largest missing": Layout(every[4], (0, 1, 3)),
+        "5 and 3, every other": Layout((0, 2, 4), every[5]),
+    }
+    unequal = {
+        f"{name}; candidate's scatter x {scatter:g}": replace(equal[name], scatter=scatter)
+        for name in (
+            "5 and 4, second largest missing",
+            "7 and 4, every other",
+            "7 and 7, six shared",
+        )
+        for scatter in (0.5, 2.0, 3.0)
+    }
+    return equal | unequal
+
+
+LAYOUTS = layouts()
+CORRELATIONS = (-0.5, 0.0, 0.5, 0.9, 0.998)
 
 
 @dataclass(frozen=True)
@@ -68,12 +111,15 @@ def scenarios() -> Iterator[Scenario]:
     for sizes, truth in itertools.product((5, 12), ("power_floor", "broken")):
         for correlation, tails in errors:
             yield Scenario("wrong law", truth, "power", sizes, correlation, tails, 1.3)
+    for (kind, layout), correlation in itertools.product(LAYOUTS.items(), CORRELATIONS):
+        sizes = max(len(layout.baseline), len(layout.candidate))
+        yield Scenario(kind, "power", "power", sizes, correlation, "normal", 1.3)
 
 
 def simulate(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair]]:
     """Losses at the places, and `count` simulated studies: the fits of both arms."""
     random = np.random.default_rng(zlib.crc32(repr(scenario).encode()))
-    truth, fitted = LAWS[scenario.truth], LAWS[scenario.fitted]
+    truth = LAWS[scenario.truth]
     theta, rho = TRUTH[scenario.truth], scenario.correlation
     apart = scenario.kind == "other sizes"
     each = 4 if scenario.kind == "clusters" else 1
@@ -90,18 +136,46 @@ def simulate(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair]]:
             error = np.repeat(error, each, axis=1)
             error = error + 0.2 * noise(random, scenario.tails, error.shape)
         exact = truth.value(compute * (scenario.advantage if arm else 1.0), *theta)
-        loss = exact * np.exp(SIGMA * error)
-        stated = problem(compute, exact, scenario.fitted)
-        found = refit(stated, loss, stated.weights[None, :], solve(stated).phi[0])
         model = tuple(f"{arm if apart else ''}{i // each}" for i in range(compute.size))
-        weights = np.ones(compute.size)
-        arms.append(
-            [
-                Arm(fitted, "least_squares_log", tuple(p), compute, y, model, model, weights)
-                for p, y in zip(fitted.natural(found.phi), loss, strict=True)
-            ]
-        )
+        arms.append(fits(scenario.fitted, compute, exact, SIGMA * error, model))
     return truth.value(np.array([4.0, 16.0, 64.0]), *theta), list(zip(*arms, strict=True))
+
+
+def fits(
+    law: str, compute: np.ndarray, exact: np.ndarray, error: np.ndarray, model: tuple[str, ...]
+) -> list[Arm]:
+    """The fit to each row of errors of log loss."""
+    loss = exact * np.exp(error)
+    stated = problem(compute, exact, law)
+    found = refit(stated, loss, stated.weights[None, :], solve(stated).phi[0])
+    weights = np.ones(compute.size)
+    return [
+        Arm(LAWS[law], "least_squares_log", tuple(p), compute, y, model, model, weights)
+        for p, y in zip(LAWS[law].natural(found.phi), loss, strict=True)
+    ]
+
+
+def simulate_layout(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair], list[Pair]]:
+    """Losses at the middle and the end of the common range; studies; their shared sizes alone."""
+    random = np.random.default_rng(zlib.crc32(repr(scenario).encode()))
+    layout, theta, rho = LAYOUTS[scenario.kind], TRUTH["power"], scenario.correlation
+    ladder = np.geomspace(1, 16, 1 + max(layout.baseline + layout.candidate))
+    first, own = random.normal(size=(2, count, ladder.size))
+    second = layout.scatter * (rho * first + np.sqrt(1 - rho**2) * own)
+    shared = tuple(i for i in layout.baseline if i in layout.candidate)
+    studies: list[list[Pair]] = []
+    for held in ((layout.baseline, layout.candidate), (shared, shared)):
+        arms = []
+        for sizes, stretch, better, error in zip(
+            held, (1.0, 1.05), (1.0, scenario.advantage), (first, second), strict=True
+        ):
+            compute = stretch * ladder[list(sizes)]
+            exact = LAWS["power"].value(compute * better, *theta)
+            noise = SIGMA * error[:, list(sizes)]
+            arms.append(fits("power", compute, exact, noise, tuple(map(str, sizes))))
+        studies.append(list(zip(*arms, strict=True)))
+    end = ladder[min(layout.baseline[-1], layout.candidate[-1])]
+    return LAWS["power"].value(np.array([np.sqrt(end), end]), *theta), *studies
 
 
 def noise(random: np.random.Generator, tails: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -125,14 +199,16 @@ def ungrouped(arm: Arm) -> Arm:
 
 def measure(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
     """Coverage and median width (of log M) of every interval at every place."""
+    if scenario.kind in LAYOUTS:
+        return measure_layout(scenario, count)
     places, studies = simulate(scenario, count)
     clustered = scenario.kind == "clusters"
     kinds = ("case", "wild") if clustered else ("case", "residual", "wild")
     bounds: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    default = log_interval(studies[0], places)[2]
+    default = log_interval(studies[0], places)[1].method
 
     def add(name: str, pair: Pair, interval: str) -> None:
-        found = log_interval(pair, places, interval=interval)[1]
+        found = log_interval(pair, places, interval=interval)[1].interval
         bounds.setdefault(name, []).append((found.low, found.high))
 
     with np.errstate(all="ignore"):
@@ -144,10 +220,30 @@ def measure(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
         for (first, second), kind in itertools.product(studies[:resampled], kinds):
             pair = with_draws(first, kind), with_draws(second, kind)
             add(f"percentile_{kind}", pair, "percentile")
+    return counted(scenario, default, bounds)
+
+
+def measure_layout(scenario: Scenario, count: int) -> pd.DataFrame:
+    """The same for arms that share some sizes: default, shared sizes alone, independent arms."""
+    places, studies, shared = simulate_layout(scenario, count)
+    found: dict[str, list[Interval]] = {
+        "partly_paired": [log_interval(pair, places)[1].interval for pair in studies],
+        "shared_sizes": [log_interval(pair, places)[1].interval for pair in shared],
+        "welch": [log_interval(pair, places, pair_by=False)[1].interval for pair in studies],
+    }
+    bounds = {name: [(each.low, each.high) for each in all_] for name, all_ in found.items()}
+    return counted(scenario, "partly_paired", bounds)
+
+
+def counted(
+    scenario: Scenario, default: str, bounds: Mapping[str, list[tuple[np.ndarray, np.ndarray]]]
+) -> pd.DataFrame:
+    """How often the bounds (low, high), each at every place, hold the truth, and how wide."""
     rows, truth = [], np.log(scenario.advantage)
     for name, pairs in bounds.items():
         low, high = np.moveaxis(np.array(pairs), 1, 0)
-        for i, place in enumerate(PLACES):
+        for i, place in enumerate(PLACES[: low.shape[1]]):
+            coverage = np.mean((low[:, i] <= truth) & (truth <= high[:, i]))
             rows.append(
                 asdict(scenario)
                 | {
@@ -155,7 +251,8 @@ def measure(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
                     "interval": name,
                     "default": name == default,
                     "simulations": len(pairs),
-                    "coverage": np.mean((low[:, i] <= truth) & (truth <= high[:, i])),
+                    "coverage": coverage,
+                    "simulation_error": np.sqrt(coverage * (1 - coverage) / len(pairs)),
                     "median_log_width": np.median(high[:, i] - low[:, i]),
                 }
             )
@@ -163,16 +260,21 @@ def measure(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
 
 
 def coverage_table(
-    count: int, resampled: int, chosen: list[Scenario] | None = None
+    count: int, resampled: int, chosen: list[Scenario] | None = None, jobs: int = 1
 ) -> pd.DataFrame:
-    frames = []
-    for each in chosen or scenarios():
-        # With three sizes the coverage comes near the limits; it has to be known more exactly.
-        # Resamples of a law with a floor take a hundred times as long as others.
-        studies = 5 * count if each.sizes == 3 else count
-        few = resampled if each.fitted == "power" else max(resampled // 5, 1)
-        frames.append(measure(each, studies, few))
-    return pd.concat(frames, ignore_index=True)
+    one = partial(frame, count=count, resampled=resampled)
+    if jobs == 1:
+        return pd.concat(map(one, chosen or scenarios()), ignore_index=True)
+    with ProcessPoolExecutor(jobs) as pool:
+        return pd.concat(pool.map(one, chosen or list(scenarios())), ignore_index=True)
+
+
+def frame(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
+    # With three sizes the coverage comes near the limits; it has to be known more exactly.
+    # Resamples of a law with a floor take a hundred times as long as others.
+    studies = 5 * count if scenario.sizes == 3 else count
+    few = resampled if scenario.fitted == "power" else max(resampled // 5, 1)
+    return measure(scenario, studies, few)
 
 
 def summary(results: pd.DataFrame) -> str:
@@ -181,6 +283,7 @@ def summary(results: pd.DataFrame) -> str:
     Over errors, tails, advantages, and the middle and the end of the common range; for the wrong
     law the middle, the end and beyond, in this order. The default is in bold.
     """
+    results = results[~results["kind"].isin(LAYOUTS)]
     names = list(dict.fromkeys(results["interval"]))
     rule = "|".join("---" for _ in range(len(names) + 3))
     lines = [f"| scenario | law | sizes | {' | '.join(names)} |", f"|{rule}|"]
@@ -199,6 +302,38 @@ def summary(results: pd.DataFrame) -> str:
             cells.append(f"**{cell}**" if here["default"].any() else cell)
         law = truth if kind != "wrong law" else f"power for {truth}"
         lines.append(f"| {kind} | {law} | {sizes} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def layout_summary(results: pd.DataFrame) -> str:
+    """Coverage in percent, middle/end, by correlation; and widths, as a Markdown table.
+
+    Widths are the medians of the default over those of the shared sizes alone.
+    """
+    head = " | ".join(f"{rho:g}" for rho in CORRELATIONS)
+    lines = [
+        f"| sizes | {head} | error | shared sizes only | independent | width |",
+        "|".join(["", *["---"] * (len(CORRELATIONS) + 5), ""]),
+    ]
+    for kind in LAYOUTS:
+        rows = results[results["kind"] == kind]
+        rows = rows.set_index(["interval", "correlation", "place"]).sort_index()
+        if rows.empty:
+            continue
+        cover = 100 * rows["coverage"]
+        cells = [
+            "/".join(f"{cover['partly_paired', rho, place]:.1f}" for place in PLACES[:2])
+            for rho in CORRELATIONS
+        ]
+        error = f"{100 * rows['simulation_error']['partly_paired'].max():.1f}"
+        others = [
+            f"{cover[name].min():.1f} to {cover[name].max():.1f}"
+            for name in ("shared_sizes", "welch")
+        ]
+        width = rows["median_log_width"]
+        ratio = width["partly_paired"] / width["shared_sizes"]
+        span = f"{ratio.min():.2f} to {ratio.max():.2f}"
+        lines.append(f"| {' | '.join([kind, *cells, error, *others, span])} |")
     return "\n".join(lines)
 
 
@@ -238,13 +373,19 @@ def main() -> None:
     parser.add_argument("--resampled", type=int, default=60, help="of them also resampled")
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--layouts", action="store_true", help="measure these only; keep the rest")
     options = parser.parse_args()
-    results = coverage_table(options.simulations, options.resampled)
+    chosen = [each for each in scenarios() if each.kind in LAYOUTS or not options.layouts]
+    results = coverage_table(options.simulations, options.resampled, chosen, options.jobs)
+    if options.layouts and options.table.exists():
+        kept = pd.read_csv(options.table)
+        results = pd.concat([kept[~kept["kind"].isin(LAYOUTS)], results], ignore_index=True)
     options.table.parent.mkdir(parents=True, exist_ok=True)
     results.to_csv(options.table, index=False, float_format="%.4g")
     if options.figure:
         figure(results, options.figure)
-    print(summary(results))
+    print(summary(results), layout_summary(results), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -71,13 +71,17 @@ def test_a_candidate_with_a_constant_saving_has_that_multiplier_at_every_loss():
     assert_allclose(table["multiplier"], 1.25, rtol=1e-11)
 
 
-def test_arms_of_different_sizes_are_compared_by_welch(mla, kimi_linear):
-    fewer = made(kimi_linear.compute[1:], kimi_linear.loss[1:], MODELS[1:])
-    row = multiplier(mla, fewer, 2.1).iloc[0]
+def test_arms_with_two_sizes_in_common_are_compared_by_welch(mla, kimi_linear):
+    labels = [*MODELS[:2], "3B", "4B", "5B"]
+    other = made(kimi_linear.compute, kimi_linear.loss, labels)
+    row = multiplier(mla, other, 2.1).iloc[0]
     assert row["pairing"] == "welch"
+    assert row["unpaired_models"] == "1.1B, 1.4B, 1.7B, 3B, 4B, 5B"
+    assert row["reason"].endswith("; 2 sizes in common: arms taken as independent")
     assert np.isnan(row["residual_correlation"])
-    assert row["n_points"] == 4
-    assert 2 <= row["degrees_of_freedom"] <= 5
+    same = multiplier(mla, kimi_linear, 2.1, pair_by=False).iloc[0]
+    assert (row["ci_low"], row["ci_high"]) == (same["ci_low"], same["ci_high"])
+    assert 3 <= row["degrees_of_freedom"] <= 6
 
 
 def test_pairing_can_be_refused_and_is_narrower_where_residuals_agree(mla, kimi_linear):
@@ -88,11 +92,14 @@ def test_pairing_can_be_refused_and_is_narrower_where_residuals_agree(mla, kimi_
     assert welch["ci_high"] - welch["ci_low"] > 3 * (paired["ci_high"] - paired["ci_low"])
 
 
-def test_repeated_sizes_are_left_out_together():
+def test_sizes_of_runs_with_several_points_are_left_out_together():
     c = np.repeat([1.0, 4.0, 16.0, 64.0], 2) * np.tile([1.0, 1.1], 4)
     noise = np.exp(np.random.default_rng(1).normal(0, 2e-3, (2, 8)))
-    models = list("ssmmllxx")
-    base, cand = made(c, 2.3 * c**-0.05 * noise[0], models), made(c, 2.2 * c**-0.05, models)
+    runs = list("ssmmllxx")
+    base, cand = (
+        made(c, level * c**-0.05 * e, runs, run=runs)
+        for level, e in zip((2.3, 2.2), noise, strict=True)
+    )
     row = multiplier(base, cand, 2.1).iloc[0]
     assert (row["interval"], row["pairing"]) == ("jackknife_t", "paired")
     assert row["degrees_of_freedom"] == 3

@@ -143,7 +143,8 @@ def test_sizes_pair_the_arms_unless_told_not_to():
     assert set(compared(p)["pairing"]) == {"paired"}
     assert set(compared(p, pair_by="none")["pairing"]) == {"welch"}
     odd = p.drop(p.index[(p["arm"] == "new") & (p["model"] == "1M")])
-    assert set(compared(odd)["pairing"]) == {"welch"}
+    assert set(compared(odd)["pairing"]) == {"partly paired"}
+    assert set(compared(odd)["unpaired_models"]) == {"1M"}
 
 
 def test_more_confidence_makes_a_wider_interval():
@@ -184,6 +185,7 @@ def row(**changes):
         "status": "converged",
         "counted_in": "6n_with_head",
         "extrapolated": False,
+        "unpaired_models": "",
     } | changes
 
 
@@ -199,6 +201,10 @@ def test_the_headline_is_one_line_with_interval_loss_and_convention():
 
 def test_an_interval_that_holds_1_is_said_not_to_tell():
     assert lines(row(ci_low=0.98))[0].endswith("6n_with_head; not told from 1 by the data")
+
+
+def test_sizes_that_lost_their_partner_are_named():
+    assert lines(row(unpaired_models="1.4B"))[0].endswith("6n_with_head; no partner: 1.4B")
 
 
 def test_an_extrapolated_headline_says_so():

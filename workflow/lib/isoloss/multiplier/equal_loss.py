@@ -14,6 +14,7 @@ from isoloss.fit.inputs import weighted
 from isoloss.fit.law import Law
 from isoloss.fit.registry import LAWS
 from isoloss.multiplier.intervals import Influence, Interval, delta, jackknife, none, percentile
+from isoloss.multiplier.mixture import PairedInterval, alone, paired_interval
 from isoloss.units import Floats, Values
 
 INTERVALS = ("auto", "delta_t", "jackknife_t", "percentile")
@@ -96,14 +97,15 @@ def multiplier(
 ) -> pd.DataFrame:
     """Compute multiplier at each loss, M = C_baseline(L) / C_candidate(L), one row a loss.
 
-    Arms are paired (with pair_by) where they have the same models; their errors are then taken as
+    Arms are paired (with pair_by) over the models that both have; their errors are taken as
     correlated within a model. The interval, on log M, is one of
-    delta_t: delta method with Student's t, one point a model (`intervals.delta`);
-    jackknife_t: from leaving out models (runs, where not paired), for points that share runs
-        (`intervals.jackknife`);
+    delta_t: delta method with Student's t, runs of one model averaged (`mixture.paired_interval`;
+        where some models have no partner it is a mixture over the correlation, `mixture_t`);
+    jackknife_t: from leaving out models (runs, where arms have other models), for points that
+        share runs (`intervals.jackknife`);
     percentile: quantiles of the multiplier over the draws of both arms;
-    auto: delta_t, or jackknife_t where points share models or runs; percentile for the methods
-        that neither holds for (Huber).
+    auto: delta_t, or jackknife_t where points share runs; percentile for the methods that neither
+        holds for (Huber).
     A loss that no compute reaches in an arm has NaN, and a reason; so has an interval that does
     not exist.
     """
@@ -115,11 +117,12 @@ def multiplier(
     if not (np.isfinite(losses) & (losses > 0)).all():
         raise ValueError(f"losses {losses} must be finite and above 0")
     arms = (baseline, candidate)
-    log_c, found, chosen, paired = log_interval(
+    log_c, found = log_interval(
         arms, losses, pair_by=pair_by, confidence=confidence, interval=interval
     )
+    bounds = found.interval
     with np.errstate(over="ignore"):  # Far outside the data, infinity is the answer.
-        columns = np.exp([log_c[1], log_c[0] - log_c[1], found.low, found.high])
+        columns = np.exp([log_c[1], found.centre, bounds.low, bounds.high])
     ends = overlap(baseline, candidate)
     outside = np.ones_like(losses, dtype=bool)
     if ends is not None:
@@ -132,10 +135,11 @@ def multiplier(
             "ci_low": columns[2],
             "ci_high": columns[3],
             "confidence": confidence,
-            "interval": f"percentile_{baseline.drawn}" if chosen == "percentile" else chosen,
-            "degrees_of_freedom": found.freedom,
-            "pairing": "paired" if paired else "welch",
-            "residual_correlation": found.correlation,
+            "interval": found.method,
+            "degrees_of_freedom": bounds.freedom,
+            "pairing": found.pairing,
+            "unpaired_models": ", ".join(found.unpaired),
+            "residual_correlation": bounds.correlation,
             "n_points": min(a.loss.size for a in arms),
             "extrapolated": outside,
             "reason": _reasons(arms, losses, log_c, found),
@@ -153,33 +157,43 @@ def log_interval(
     pair_by: bool = True,
     confidence: float = 0.95,
     interval: str = "auto",
-) -> tuple[list[Floats], Interval, str, bool]:
-    """log C(L) of both arms, the interval of log M, its name, and whether arms are paired."""
-    paired = pair_by and set(arms[0].model) == set(arms[1].model)
+) -> tuple[list[Floats], PairedInterval]:
+    """log C(L) of both arms, and the interval of log M.
+
+    delta_t pairs the sizes that both arms have; the others pair arms that have the same sizes.
+    """
+    paired = pair_by and not alone(arms[0].model, arms[1].model)
     shared = [a.model if paired else a.run for a in arms]
+    clustered = any(len(set(a.run)) < len(a.run) for a in arms)
     log_c = [a.law.log_inverse(losses, *a.parameters) for a in arms]
-    chosen = _choose(arms, shared) if interval == "auto" else interval
+    chosen = _choose(arms, clustered) if interval == "auto" else interval
+
+    def whole(found: Interval, method: str = chosen) -> PairedInterval:
+        lacking = alone(arms[0].model, arms[1].model) if pair_by else ()
+        pairing = "paired" if paired else "welch"
+        return PairedInterval(log_c[0] - log_c[1], found, method, pairing, lacking)
+
     if chosen == "percentile":
-        found = _from_draws(arms, losses, confidence)
-    elif not all(ESTIMATORS[a.method].least_squares for a in arms):
-        found = none(losses.size, "a Huber fit has no interval but percentile")
-    else:
-        method = delta if chosen == "delta_t" else jackknife
-        first, second = (
-            _influence(a, losses, labels) for a, labels in zip(arms, shared, strict=True)
-        )
-        if first is None or second is None:
-            found = none(losses.size, "the parameters of a fit are not identifiable")
-        else:
-            found = method(log_c[0] - log_c[1], first, second, confidence, paired=paired)
-    return log_c, found, chosen, paired
+        name = f"percentile_{arms[0].drawn}"
+        return log_c, whole(_from_draws(arms, losses, confidence), name)
+    if not all(ESTIMATORS[a.method].least_squares for a in arms):
+        return log_c, whole(none(losses.size, "a Huber fit has no interval but percentile"))
+    partly = chosen == "delta_t" and not clustered
+    if partly and pair_by:
+        shared = [a.model for a in arms]
+    first, second = (_influence(a, losses, by) for a, by in zip(arms, shared, strict=True))
+    if first is None or second is None:
+        return log_c, whole(none(losses.size, "the parameters of a fit are not identifiable"))
+    if partly:
+        return log_c, paired_interval(first, second, confidence, pair=pair_by)
+    method = delta if chosen == "delta_t" else jackknife
+    return log_c, whole(method(log_c[0] - log_c[1], first, second, confidence, paired=paired))
 
 
-def _choose(arms: Arms, shared: list[tuple[str, ...]]) -> str:
+def _choose(arms: Arms, clustered: bool) -> str:
     if not all(ESTIMATORS[a.method].least_squares for a in arms):
         return "percentile"
-    single = all(len(set(labels)) == len(labels) for labels in shared)
-    return "delta_t" if single else "jackknife_t"
+    return "jackknife_t" if clustered else "delta_t"
 
 
 def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | None:
@@ -187,12 +201,24 @@ def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | N
     moved = a.fit.influence(a.law.inverse_gradient(losses, *a.parameters))
     if moved is None:
         return None
+    theta, near = a.fit.solution.phi, a.fit.solution.near
+
+    def curve(shift: Floats) -> tuple[Floats, Floats]:
+        at = np.tile(theta, (*shift.shape[:-1], 1))
+        at[..., near.free] += shift
+        parameters = np.moveaxis(a.law.natural(at), -1, 0)[..., None]
+        slope = a.law.inverse_gradient(losses, *parameters)[..., near.free]
+        return a.law.log_inverse(losses, *parameters), slope
+
     return Influence(
-        residual=a.fit.solution.near.residual,
+        residual=near.residual,
         weights=moved[0],
         hat=moved[1],
         size=a.fit.free,
         labels=labels,
+        jacobian=near.jacobian,
+        estimate=a.law.log_inverse(losses, *a.parameters),
+        curve=curve,
     )
 
 
@@ -218,7 +244,7 @@ def _from_draws(arms: Arms, losses: Floats, confidence: float) -> Interval:
     return percentile(log_m, confidence)
 
 
-def _reasons(arms: Arms, losses: Floats, log_c: list[Floats], found: Interval) -> list[str]:
+def _reasons(arms: Arms, losses: Floats, log_c: list[Floats], found: PairedInterval) -> list[str]:
     reasons = []
     for i, at in enumerate(losses):
         parts = []
@@ -229,7 +255,9 @@ def _reasons(arms: Arms, losses: Floats, log_c: list[Floats], found: Interval) -
                 floor = f"its floor is {by.get('floor', 0):.6g}"
                 why = floor if exponent > 0 else f"its exponent is {exponent:.4g}"
                 parts.append(f"no compute of the {name} reaches loss {at:.6g}: {why}")
-        if not parts and np.isnan(found.low[i]):
-            parts.append(found.reason)
+        if not parts and np.isnan(found.interval.low[i]):
+            parts.append(found.interval.reason)
+        if found.note:
+            parts.append(found.note)
         reasons.append("; ".join(parts))
     return reasons

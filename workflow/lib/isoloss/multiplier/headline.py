@@ -35,9 +35,14 @@ def headline(study: str, multipliers: pd.DataFrame) -> list[str]:
 
 
 def _weak(rows: pd.DataFrame) -> list[str]:
-    """What the data does not carry, and in how many of the rows."""
+    """What the data does not carry, and in how many of the rows; which sizes have no partner."""
     found = Counter(words for row in rows.to_dict("records") for words in verdict(row).words(*TOLD))
     told = (rule.words for rule in RULES if found[rule.words])
+    alone = dict.fromkeys(rows.loc[rows["unpaired_models"] != "", "unpaired_models"])
     return [
-        words if len(rows) == 1 else f"{words} in {found[words]} of {len(rows)}" for words in told
+        *(
+            words if len(rows) == 1 else f"{words} in {found[words]} of {len(rows)}"
+            for words in told
+        ),
+        *(f"no partner: {models}" for models in alone),
     ]

@@ -1,5 +1,6 @@
 """Intervals of the difference of two estimates that are linear in the residuals of their fits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,9 @@ class Influence:
     """What the residuals of one fit do to its estimates.
 
     residual: r, (n). weights: an estimate at each of K places moves by weights r, (K, n).
-    hat: the hat matrix, (n, n). size: number of parameters. labels: points with one label share
-    their errors, (n).
+    hat: the hat matrix, (n, n). size: number of parameters p. labels: points with one label share
+    their errors, (n). jacobian: of the fitted values, (n, p). estimate: the estimates, (K). curve:
+    the estimates, (..., K), and their gradients, (..., K, p), at parameters moved by (..., p).
     """
 
     residual: Floats
@@ -27,6 +29,9 @@ class Influence:
     hat: Floats
     size: int
     labels: tuple[str, ...]
+    jacobian: Floats
+    estimate: Floats
+    curve: Callable[[Floats], tuple[Floats, Floats]]
 
     @property
     def single(self) -> bool:

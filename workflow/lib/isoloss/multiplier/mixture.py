@@ -1,0 +1,231 @@
+"""Which interval two arms have, by the sizes that they share.
+
+Where every size has both arms their errors are paired and what they share cancels
+(`intervals.delta`). Where some sizes lack a partner the interval is a mixture of Student's t over
+the correlation of the arms' errors. Its coverage is measured by benchmarks/coverage.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from isoloss.multiplier.intervals import Influence, Interval, delta, none
+from isoloss.units import Floats
+
+# atanh of the correlation, each with the same prior weight. With equal designs this prior makes
+# sum and difference of the arms independent, so that complete pairs would have delta's interval.
+ATANH = 0.35 * np.arange(-10, 21)
+# One size in common beyond the law's parameters hardly tells the correlation. With more than one
+# size unmatched the error allowed is cut to this share: 0.965 in place of 0.95.
+FEW_IN_COMMON = 0.7
+# The mixture takes the arms as equally noisy: it is not used where they differ by more than this.
+SCATTER_RATIO = 2.0
+EXACT = 1e-12  # Residuals of points on their law, after rounding.
+BISECTIONS = 45
+
+
+@dataclass(frozen=True, eq=False)
+class PairedInterval:
+    """The interval of log M at each of K places, and what it rests on.
+
+    centre: log M, (K); of a mixture the middle of its interval. method: `delta_t` or `mixture_t`.
+    pairing: `paired`, `partly paired` or `welch`. unpaired: the sizes of one arm alone. note: what
+    a reader has to know of the pairing. pure_error: variance of a run about the mean of its arm and
+    size, on the scale of the residuals, with its degrees of freedom; NaN without repeats.
+    """
+
+    centre: Floats
+    interval: Interval
+    method: str = "delta_t"
+    pairing: str = "welch"
+    unpaired: tuple[str, ...] = ()
+    note: str = ""
+    pure_error: float = np.nan
+    pure_freedom: int = 0
+
+
+def paired_interval(
+    first: Influence, second: Influence, confidence: float, *, pair: bool = True
+) -> PairedInterval:
+    """Interval of first - second, paired by label over the sizes that both arms have.
+
+    Points with one label (seeds) are averaged first. Without `pair` the arms are independent.
+    """
+    (a, squares, repeats), (b, more, further) = size_means(first), size_means(second)
+    freedom = repeats + further
+    pure = (squares + more) / freedom if freedom else np.nan
+    if any(len(each.labels) <= each.size for each in (a, b)):
+        reason = "too few sizes for the law, once the runs of a size are averaged"
+        found = PairedInterval(a.estimate - b.estimate, none(a.estimate.size, reason))
+    elif pair:
+        found = _by_sizes(a, b, confidence)
+    else:
+        found = _delta(a, b, confidence, paired=False)
+    return replace(found, pure_error=pure, pure_freedom=freedom)
+
+
+def alone(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels of one arm only, each once, in the order of the arms."""
+    both = set(first) & set(second)
+    return tuple(dict.fromkeys(label for label in first + second if label not in both))
+
+
+def _delta(a: Influence, b: Influence, confidence: float, *, paired: bool) -> PairedInterval:
+    centre = a.estimate - b.estimate
+    interval = delta(centre, a, b, confidence, paired=paired)
+    return PairedInterval(centre, interval, pairing="paired" if paired else "welch")
+
+
+def _by_sizes(a: Influence, b: Influence, confidence: float) -> PairedInterval:
+    """The interval of arms with one point a label, by how many labels they share."""
+    common = tuple(label for label in a.labels if label in b.labels)
+    unpaired = alone(a.labels, b.labels)
+    if not unpaired:
+        return _delta(a, b, confidence, paired=True)
+    lacking = f"no partner: {', '.join(unpaired)}"
+    sizes = f"{len(common) or 'no'} size{'s' * (len(common) > 1)} in common"
+    beyond = len(common) - max(a.size, b.size)
+    if beyond < 1:
+        note = f"{lacking}; {sizes}: arms taken as independent"
+        found = _delta(a, b, confidence, paired=False)
+        return replace(found, unpaired=unpaired, note=note)
+    note, level = lacking, confidence
+    if beyond == 1 and len(unpaired) > 1:
+        level = 1 - FEW_IN_COMMON * (1 - confidence)
+        note = f"{lacking}; only {sizes}: interval at {level:g} in place of {confidence:g}"
+    of_a, of_b = _over(a, common), _over(b, common)
+    ratio = _scatter_ratio(of_a, of_b)
+    mixed = mixture(a, b, level) if ratio <= SCATTER_RATIO else None
+    if mixed is not None:
+        middle = (mixed.low + mixed.high) / 2
+        return PairedInterval(middle, mixed, "mixture_t", "partly paired", unpaired, note)
+    why = "the arms differ by nothing but their laws"
+    if ratio > SCATTER_RATIO:
+        why = f"residuals of one arm are {ratio:.1f} times those of the other"
+    found = _delta(of_a, of_b, confidence, paired=True)
+    note = f"{lacking}; {why}: interval of the {sizes}"
+    return replace(found, pairing="partly paired", unpaired=unpaired, note=note)
+
+
+def mixture(a: Influence, b: Influence, confidence: float) -> Interval | None:
+    """Interval of a - b from a mixture of Student's t over the correlation of the arms' errors.
+
+    One point a label; errors have one variance, and correlation r where the labels of two points
+    are equal. At each r of a grid both arms are fitted by generalised least squares: difference
+    m(r), standard error s(r), and weight w(r), the restricted likelihood with the variance
+    integrated out (Patterson and Thompson 1971, doi:10.1093/biomet/58.3.545). The interval lies
+    between quantiles of sum w(r) T((t - m(r)) / s(r)); its correlation is the weighted mean of r.
+    None where the likelihood grows to the end of the grid: what the arms share is all there is.
+    """
+    pairs = [(i, b.labels.index(label)) for i, label in enumerate(a.labels) if label in b.labels]
+    own, other = (np.array(each) for each in zip(*pairs, strict=True))
+    k = len(pairs)
+
+    def rotated(of_a: Floats, of_b: Floats) -> Floats:
+        """Sums and differences of the k pairs over sqrt 2, then what has no partner."""
+        x, y = of_a[own] / np.sqrt(2), of_b[other] / np.sqrt(2)
+        return np.concatenate([x + y, x - y, np.delete(of_a, own, 0), np.delete(of_b, other, 0)])
+
+    residual = rotated(a.residual, b.residual)
+    design = np.hstack(
+        [
+            rotated(a.jacobian, np.zeros((len(b.labels), a.size))),
+            rotated(np.zeros((len(a.labels), b.size)), b.jacobian),
+        ]
+    )
+    # Rotated errors are independent, with variances 1 + r, 1 - r and 1. From z = atanh r, without
+    # cancellation, 1 / (1 -+ r) = (1 + exp(+-2 z)) / 2.
+    precision = np.ones((ATANH.size, residual.size))
+    precision[:, :k] = (1 + np.exp(-2 * ATANH[:, None])) / 2
+    precision[:, k : 2 * k] = (1 + np.exp(2 * ATANH[:, None])) / 2
+    information = np.einsum("gn,np,nq->gpq", precision, design, design)
+    covariance = np.linalg.inv(information)
+    moment = np.einsum("gn,np,n->gp", precision, design, residual)
+    shift = np.einsum("gpq,gq->gp", covariance, moment)
+    rest = residual - np.einsum("np,gp->gn", design, shift)
+    squares = np.einsum("gn,gn->g", precision, rest**2)
+    freedom = float(residual.size - design.shape[1])
+    if not squares.min() > 0:
+        return None
+    determinant = np.linalg.slogdet(information)[1]
+    likelihood = (np.log(precision).sum(axis=1) - determinant - freedom * np.log(squares)) / 2
+    best = int(np.argmax(likelihood))
+    if best == ATANH.size - 1:
+        return None
+    weight = np.exp(likelihood - likelihood[best])
+    weight /= weight.sum()
+    at = np.einsum("g,gp->p", weight, shift)
+    slope = np.hstack([a.curve(at[: a.size])[1], -b.curve(at[a.size :])[1]])
+    middle = a.curve(shift[:, : a.size])[0] - b.curve(shift[:, a.size :])[0]
+    variance = np.einsum("kp,gpq,kq->gk", slope, covariance, slope) * (squares / freedom)[:, None]
+    tails = ((1 - confidence) / 2, (1 + confidence) / 2)
+    low, high = _quantiles(weight, middle, np.sqrt(variance), freedom, tails)
+    correlation = float(np.sum(weight * np.tanh(ATANH)))
+    beyond = "at a correlation that the data allow, an arm does not reach the loss"
+    return Interval(low, high, np.full(low.shape, freedom), correlation, beyond)
+
+
+def _quantiles(
+    weight: Floats, middle: Floats, error: Floats, freedom: float, tails: Sequence[float]
+) -> Floats:
+    """Quantiles, (Q, K), of a mixture of G Student's t at K places, by bisection.
+
+    weight: (G). middle, error: (G, K). The quantile lies between those of the parts.
+    """
+    tail = np.asarray(tails)[:, None]
+    parts = middle + stdtrit(freedom, tail)[..., None] * error  # (Q, G, K)
+    low, high = parts.min(axis=1), parts.max(axis=1)
+    for _ in range(BISECTIONS):
+        half = (low + high) / 2
+        below = np.einsum("g,qgk->qk", weight, stdtr(freedom, (half[:, None] - middle) / error))
+        low, high = np.where(below < tail, half, low), np.where(below < tail, high, half)
+    return np.asarray((low + high) / 2)
+
+
+def size_means(a: Influence) -> tuple[Influence, float, int]:
+    """The fit to the means of the points with one label.
+
+    With it come the sum of squares of the residuals about these means, and its degrees of freedom.
+    """
+    if a.single:
+        return a, 0.0, 0
+    labels = tuple(dict.fromkeys(a.labels))
+    member = np.array([[label == each for each in a.labels] for label in labels], dtype=np.float64)
+    averaging = member / member.sum(axis=1, keepdims=True)
+    within = a.residual - np.einsum("mn,ml,l->n", member, averaging, a.residual)
+    return _refit(a, averaging, labels), float(np.sum(within**2)), len(a.labels) - len(labels)
+
+
+def _over(a: Influence, labels: tuple[str, ...]) -> Influence:
+    """The fit to the points of these labels alone."""
+    return _refit(a, np.eye(len(a.labels))[[a.labels.index(label) for label in labels]], labels)
+
+
+def _refit(a: Influence, rows: Floats, labels: tuple[str, ...]) -> Influence:
+    """The fit to linear combinations of the points, rows (M, n), by one step from that to all."""
+    jacobian = np.einsum("mn,np->mp", rows, a.jacobian)
+    residual = np.einsum("mn,n->m", rows, a.residual)
+    projection = np.linalg.pinv(jacobian)
+    shift = np.einsum("pm,m->p", projection, residual)
+    estimate, slope = a.curve(shift)
+    return Influence(
+        residual=residual - np.einsum("mp,p->m", jacobian, shift),
+        weights=np.einsum("kp,pm->km", slope, projection),
+        hat=np.einsum("mp,pl->ml", jacobian, projection),
+        size=a.size,
+        labels=labels,
+        jacobian=jacobian,
+        estimate=estimate,
+        curve=lambda further: a.curve(shift + further),
+    )
+
+
+def _scatter_ratio(a: Influence, b: Influence) -> float:
+    """Larger over smaller residual standard deviation; below EXACT they do not count."""
+    errors = [
+        max(np.sqrt(np.sum(each.residual**2) / (len(each.labels) - each.size)), EXACT)
+        for each in (a, b)
+    ]
+    return float(max(errors) / min(errors))
