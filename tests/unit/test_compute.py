@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from isoloss.flops import CONVENTIONS
 from isoloss.flops.conventions import RECOMPUTED
-from isoloss.study import conventions as compute
+from isoloss.study.conventions import COSTS, check_compute, with_headline
 from isoloss.study.validation import InputError, read_yaml
 
 CONFIG = {
@@ -30,9 +30,9 @@ def study(tmp_path, monkeypatch):
 
 def check(section, *rows, log=None, text=b"step,loss", figures=()):
     runs = [{"run": f"r{i}", "arm": "x", "model": "s"} | row for i, row in enumerate(rows)]
-    section = compute.complete(Path("s.yaml"), section, runs)
+    section = with_headline(Path("s.yaml"), section, runs)
     settings = {"compute": section, "log": log or {}, "figures": figures}
-    compute.check(Path("s.yaml"), SHEET, settings, runs, lambda _: text)
+    check_compute(Path("s.yaml"), SHEET, settings, runs, lambda _: text)
     return section
 
 
@@ -144,7 +144,7 @@ def test_a_log_with_tokens_needs_no_declaration(row, log, text):
     check({"headline": "6n_total"}, ONLY | row, log={"compute": "pf"} | log, text=text)
 
 
-@pytest.mark.parametrize("figure", compute.COSTS)
+@pytest.mark.parametrize("figure", COSTS)
 def test_figures_of_costs_need_architectures(figure):
     check({"headline": "6n_total"}, FULL, figures=[figure])
     said = mistake({"headline": "6n_total"}, FULL, {"parameters": 1e7}, figures=[figure])

@@ -2,6 +2,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from isoloss.logs.ingest import ingest
+from isoloss.logs.paths import cell_files
 from isoloss.study import study
 from isoloss.study.validation import InputError, read_yaml
 
@@ -123,15 +125,66 @@ def test_compute_goes_without_saying_where_every_run_has_an_architecture(load):
     assert load(text, sheet, tables=["fits"])["s"].conventions == ("matmul_causal",)
 
 
-def test_a_log_may_be_several_files_a_glob_or_a_folder(load):
-    folder = Path("data/s/logs/parts")
-    folder.mkdir()
-    for name in ("2.csv", "1.csv"):
-        (folder / name).write_text("step,loss\n1,2\n")
-    both = [folder / "1.csv", folder / "2.csv"]
-    for text in ("logs/parts", "logs/parts/*.csv", "logs/parts/1.csv; logs/parts/2.csv"):
-        s = load(sheet=SHEET.replace("logs/b1.csv", text), tables=["fits"])["s"]
-        assert s.files(s.runs[0]) == both
+def resolved(load, cell):
+    """What a cell `log` means to the study, which is what the readers open for it."""
+    s = load(sheet=SHEET.replace("logs/b1.csv", cell), tables=["fits"])["s"]
+    files = s.files(s.runs[0])
+    got = ingest([{"run": "b1", "log": cell}], {"loss": None}, s.folder, {})
+    assert got.runs["error"].tolist() == [""]
+    assert set(got.table["source"]) == {file.as_posix() for file in files}
+    return [file.relative_to("data/s/logs").as_posix() for file in files]
+
+
+def parts(*names):
+    """Parts of one log in data/s/logs, each with a step of its own."""
+    for step, name in enumerate(names, start=1):
+        file = Path("data/s/logs", name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"step,tokens,loss\n{step},{10 * step},{5 - step / 4}\n")
+
+
+@pytest.mark.parametrize(
+    ("cell", "files"),
+    [
+        ("logs/b", ["b/1.csv", "b/2.csv", "b/more/3.csv"]),
+        ("logs/b/*.csv", ["b/1.csv", "b/2.csv"]),
+        ("logs/b/2.csv; logs/b/1.csv", ["b/2.csv", "b/1.csv"]),
+        ("logs/b/2.csv; logs/b", ["b/2.csv", "b/1.csv", "b/more/3.csv"]),
+        ("logs/b/*", ["b/1.csv", "b/2.csv", "b/more/3.csv"]),
+        ("logs/[b]", ["b/1.csv", "b/2.csv", "b/more/3.csv"]),
+        ("logs/b/**", ["b/1.csv", "b/2.csv", "b/more/3.csv"]),
+        ("logs/b/**/3.csv", ["b/more/3.csv"]),
+        ("logs/b/.old.csv", ["b/.old.csv"]),
+        ("logs/b/.trash", ["b/.trash/0.csv"]),
+    ],
+)
+def test_a_log_means_the_same_files_to_the_study_and_to_the_readers(load, cell, files):
+    parts("b/2.csv", "b/1.csv", "b/more/3.csv", "b/more/.4.csv", "b/.old.csv", "b/.trash/0.csv")
+    assert resolved(load, cell) == files
+
+
+def test_a_folder_whose_name_has_wildcards_is_that_folder(load):
+    parts("a[1]/1.csv", "a1/0.csv")
+    assert resolved(load, "logs/a[1]") == ["a[1]/1.csv"]
+    for name in ("s[1]", "s1"):
+        Path(name).mkdir()
+        Path(name, "l.csv").touch()
+    assert cell_files(Path("s[1]"), "*.csv") == [Path("s[1]/l.csv")]
+
+
+def test_hidden_files_alone_are_no_log(load):
+    parts("b/.old.csv")
+    message = mistake(load, sheet=SHEET.replace("logs/b1.csv", "logs/b"), tables=["fits"])
+    assert message.startswith("data/s/runs.csv, line 2: log `logs/b` holds no file")
+    message = mistake(load, sheet=SHEET.replace("logs/b1.csv", "logs/b/*.csv"), tables=["fits"])
+    assert message.startswith("data/s/runs.csv, line 2: log `logs/b/*.csv` does not exist")
+
+
+def test_a_log_that_leads_out_of_its_folder_is_told_with_its_line(load):
+    parts("b/1.csv")
+    Path("data/s/logs/b/2.csv").symlink_to(Path("data/s/logs/b2.csv").resolve())
+    message = mistake(load, sheet=SHEET.replace("logs/b1.csv", "logs/b"), tables=["fits"])
+    assert message.startswith("data/s/runs.csv, line 2: log: data/s/logs/b/2.csv: a symbolic link")
 
 
 # --- shards

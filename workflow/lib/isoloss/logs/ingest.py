@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from isoloss.logs.lossy import losses
+from isoloss.logs.paths import cell_paths
 from isoloss.logs.reading import Log, read
 from isoloss.logs.records import LogError
 
@@ -83,7 +84,7 @@ def _read(
     log: Mapping[str, Any],
 ) -> Log:
     got = read(
-        [folder / part.strip() for part in run["log"].split(";") if part.strip()],
+        cell_paths(folder, run["log"]),
         format=run.get("format") or log.get("format") or "auto",
         run=run["run"],
         metrics=metrics,

@@ -14,7 +14,7 @@ NEEDS = ("architecture", "sequence_length")  # of every convention that is not 6
 COSTS = ("breakdown", "overtake")  # figures that are drawn from architectures
 
 
-def complete(path: Path, section: Mapping[str, Any], runs: Sequence[Run]) -> Mapping[str, Any]:
+def with_headline(path: Path, section: Mapping[str, Any], runs: Sequence[Run]) -> Mapping[str, Any]:
     """The study's `compute`, with the headline that goes without saying."""
     if "headline" in section:
         return section
@@ -28,7 +28,7 @@ def complete(path: Path, section: Mapping[str, Any], runs: Sequence[Run]) -> Map
     )
 
 
-def check(
+def check_compute(
     path: Path,
     sheet: Path,
     settings: Mapping[str, Any],

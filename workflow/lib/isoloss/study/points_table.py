@@ -42,7 +42,7 @@ def read_points_table(
     return [row for _, row in numbered]
 
 
-def conventions(
+def check_table_compute(
     path: Path, rows: Sequence[Row], compute: Mapping[str, Any] | None
 ) -> Mapping[str, Any]:
     """The study's `compute`, or what goes without saying, checked against the rows.

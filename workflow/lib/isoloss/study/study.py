@@ -10,11 +10,12 @@ from typing import Any
 
 from isoloss.fit.problem import FitError
 from isoloss.fit.request import ISOFLOP, Request, requests, require
+from isoloss.logs.paths import cell_files
 from isoloss.points.final_point import final_point
-from isoloss.study import conventions as compute
-from isoloss.study.points_table import conventions, read_points_table
-from isoloss.study.run_sheet import log_files, read_run_sheet
-from isoloss.study.validation import InputError, check, did_you_mean, read_yaml
+from isoloss.study.conventions import check_compute, with_headline
+from isoloss.study.points_table import check_table_compute, read_points_table
+from isoloss.study.run_sheet import read_run_sheet
+from isoloss.study.validation import InputError, did_you_mean, read_yaml, validate
 
 NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
 GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
@@ -68,8 +69,8 @@ class Study:
         return requests(self.settings["fit"])
 
     def files(self, run: Mapping[str, Any]) -> list[Path]:
-        """Every log file of a run."""
-        return log_files(self.folder, run)
+        """Every file that the readers of a run's log open."""
+        return cell_files(self.folder, run["log"])
 
     def shards(self, runs_per_shard: int) -> dict[str, list[Mapping[str, Any]]]:
         """Runs by shard: a power of two of shards, a run's shard from a hash of its name.
@@ -101,7 +102,7 @@ def load(
     """
     rules = {name: read_yaml(schemas / f"{name}.schema.yaml") for name in ("config", "study")}
     rules["config"]["properties"] |= {key: rules["study"]["properties"][key] for key in SECTIONS}
-    check(config, rules["config"], "config/config.yaml")
+    validate(config, rules["config"], "config/config.yaml")
     names = config["studies"]
     names = names.split() if isinstance(names, str) else names
     known = sorted(path.stem for path in folder.glob("*.yaml"))
@@ -134,7 +135,7 @@ def _study(
     tables: Mapping[str, Sequence[str]],
 ) -> Study:
     own = read_yaml(path)
-    check(own, rules, str(path))
+    validate(own, rules, str(path))
     baselines = [arm for arm, value in own["arms"].items() if value.get("role") == "baseline"]
     if len(baselines) != 1:
         raise InputError(
@@ -169,11 +170,11 @@ def _study(
     sheet = Path(own.get("runs", table))
     if table is None:
         runs = read_run_sheet(sheet, read_yaml(schemas / "runs.schema.yaml"), own["arms"])
-        settings["compute"] = compute.complete(path, own.get("compute", {}), runs)
+        settings["compute"] = with_headline(path, own.get("compute", {}), runs)
     else:
         row = read_yaml(schemas / "points_table.schema.yaml")
         runs = read_points_table(sheet, row, own["arms"], own["metrics"])
-        settings["compute"] = conventions(path, runs, own.get("compute"))
+        settings["compute"] = check_table_compute(path, runs, own.get("compute"))
         for section, known in (("figures", figures), ("tables", tables)):
             settings[section] = _without_logs(path, section, settings[section], known, own)
     study = Study(name, settings, tuple(runs), sheet.parent)
@@ -181,7 +182,7 @@ def _study(
     if table is None:
         for run in study.runs:
             _logged_names(path, run, study)
-        compute.check(path, sheet, settings, runs, lambda run: _text(study.files(run)))
+        check_compute(path, sheet, settings, runs, lambda run: _text(study.files(run)))
     _laws(path, study)
     if "published" in own:
         _published(Path(own["published"]), read_yaml(schemas / "published.schema.yaml"), study)
@@ -286,7 +287,7 @@ def _published(path: Path, rules: Mapping[str, Any], study: Study) -> None:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file of published numbers.")
     published = read_yaml(path)
-    check(published, rules, str(path))
+    validate(published, rules, str(path))
     known: dict[str, Iterable[str]] = {
         "arm": study.arms,
         "candidate": [arm for arm in study.arms if arm != study.baseline],

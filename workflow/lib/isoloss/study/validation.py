@@ -51,7 +51,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def check(instance: Any, schema: Mapping[str, Any], where: str) -> None:
+def validate(instance: Any, schema: Mapping[str, Any], where: str) -> None:
     """Raise the first violation of a JSON schema as `where: key: what is wrong, what to do`."""
     for key, number in _floats(instance):
         if not isfinite(number):  # which no rule of a schema refuses
