@@ -129,7 +129,7 @@ def resolved(load, cell):
     """What a cell `log` means to the study, which is what the readers open for it."""
     s = load(sheet=SHEET.replace("logs/b1.csv", cell), tables=["fits"])["s"]
     files = s.files(s.runs[0])
-    got = ingest([{"run": "b1", "log": cell}], {"loss": None}, s.folder, {})
+    got = ingest([{"run": "b1", "log": cell}], {"loss": None}, s.folder, s.typed.log)
     assert got.runs["error"].tolist() == [""]
     assert set(got.table["source"]) == {file.as_posix() for file in files}
     return [file.relative_to("data/s/logs").as_posix() for file in files]
@@ -195,7 +195,7 @@ def many(n):
 
 
 def sharded(runs, size=16):
-    return study.Study("s", {}, tuple(runs), Path()).shards(size)
+    return study.shards(runs, size)
 
 
 def test_every_run_is_in_one_shard_of_a_power_of_two():

@@ -79,7 +79,7 @@ except InputError as error:
 
 # The runs of each study by shard.
 SHARDS = {
-    name: chosen.shards(config["ingest"]["runs_per_shard"])
+    name: study.shards(chosen.runs, chosen.settings["ingest"]["runs_per_shard"])
     for name, chosen in STUDIES.items()
 }
 

@@ -1,6 +1,7 @@
 """Checks of what people write by hand; each raises one message with place, value and mend."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -59,6 +60,17 @@ def validate(instance: Any, schema: Mapping[str, Any], where: str) -> None:
     errors = sorted(Draft202012Validator(schema).iter_errors(instance), key=lambda e: str(e.path))
     if errors:
         raise InputError(f"{where}: {_explain(errors[0])}")
+
+
+def defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that a schema states: of its keys, and of the keys of its sections."""
+    found: dict[str, Any] = {}
+    for key, rule in schema["properties"].items():
+        if "default" in rule:
+            found[key] = deepcopy(rule["default"])
+        elif "properties" in rule:
+            found[key] = defaults(rule)
+    return found
 
 
 def _floats(instance: Any, key: str = "") -> Iterator[tuple[str, float]]:
