@@ -10,6 +10,7 @@ from isoloss.flops import CONVENTIONS, conversion, flop_per_token
 from isoloss.flops.breakdown import breakdown
 from isoloss.flops.flops import flops
 from isoloss.flops.overtaking import SIZES, cheaper_from, lengths
+from isoloss.flops.settings import Compute
 from isoloss.paper.figures.curves import on_compute
 from isoloss.points.points import points
 from isoloss.points.settings import Selection
@@ -52,11 +53,13 @@ def ends(tokens=np.nan, compute=np.nan, names=("a", "b")):
 
 
 def account(folder, runs, logged, conventions, declared=None):
-    return flops(runs, logged, folder, conventions, declared=declared, recompute="selective")
+    first, *also = conventions
+    return flops(runs, logged, folder, Compute(first, also, declared, "selective"))
 
 
 def behind(folder, runs, logged, conventions):
-    return breakdown(runs, logged, folder, conventions, baseline="full", recompute="selective")
+    first, *also = conventions
+    return breakdown(runs, logged, folder, Compute(first, also, None, "selective"), "full")
 
 
 def overtaking_length(candidate, baseline, convention):

@@ -8,6 +8,7 @@ from isoloss import tables
 from isoloss.cleaning import clean as cleaning
 from isoloss.cleaning.settings import Cleaning
 from isoloss.flops.flops import flops
+from isoloss.flops.settings import Compute
 from isoloss.logs.ingest import ingest
 from isoloss.logs.settings import Reading
 from isoloss.units import PFLOP_S_DAY
@@ -105,7 +106,7 @@ def logged(**columns):
 
 def count(rows, ends, folder, conventions):
     rows = [{"arm": "mla", "model": "653M"} | row for row in rows]
-    return flops(rows, ends, folder, conventions)
+    return flops(rows, ends, folder, Compute(*conventions[:1], conventions[1:]))
 
 
 def test_six_n_d_of_a_published_n(folder, stage_schema):
