@@ -1,11 +1,15 @@
 import textwrap
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
+from isoloss.cleaning.settings import Cleaning, Quality
 from isoloss.logs.ingest import ingest
 from isoloss.logs.paths import cell_files
+from isoloss.points.settings import Selection
 from isoloss.study import study
 from isoloss.study.validation import InputError, read_yaml
+from sections import DEFAULTS, section
 
 FIGURES, TABLES = ("scaling", "multiplier"), ("fits", "runs")
 STUDY = """\
@@ -77,6 +81,44 @@ def test_a_study_is_completed_with_the_defaults_key_by_key(load):
     assert (s.settings["fit"]["law"], s.settings["fit"]["method"]) == ("power", "least_squares_log")
     assert s.settings["figures"] == ["scaling", "multiplier"]
     assert s.settings["tables"] == ["fits"]
+
+
+def test_settings_of_the_config_stand_between_the_defaults_and_the_studys_own(load):
+    text = STUDY + "clean: {spike_mads: 6}\n"
+    shared = {"spike_mads": 8, "spike_window": 11}
+    s = load(text, clean=shared, ingest={"runs_per_shard": 2}, tables=["fits"])["s"]
+    assert s.typed.clean == Cleaning(**section("clean", spike_mads=6, spike_window=11))
+    assert s.settings["clean"] == section("clean", spike_mads=6, spike_window=11)
+    assert s.settings["ingest"] == {"runs_per_shard": 2}
+    assert load(tables=["fits"])["s"].settings["ingest"] == {"runs_per_shard": 16}
+
+
+def test_a_config_that_repeats_every_default_changes_nothing(load):
+    repeated = {key: DEFAULTS[key] for key in study.SECTIONS} | {"tables": ["fits"]}
+    assert load(**repeated) == load(tables=["fits"])
+
+
+def test_what_the_stages_take_is_what_the_rules_are_given(load):
+    s = load(STUDY + "log: {step: step}\n", tables=["fits"])["s"]
+    for field in fields(s.typed):
+        made, plain = asdict(getattr(s.typed, field.name)), s.settings[field.name]
+        assert {key: made[key] for key in plain} == plain
+        assert not any(value for key, value in made.items() if key not in plain)
+        assert type(plain) is dict
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wrong"),
+    [
+        (Quality, "quality", {"copied": "exlude"}),
+        (Selection, "points", {"select": "curves"}),
+        (Selection, "points", {"mid_schedule": "leave-out"}),
+    ],
+)
+def test_a_word_that_a_stage_does_not_know_is_refused(kind, name, wrong):
+    (key, value), *_ = wrong.items()
+    with pytest.raises(ValueError, match=f"{key}: `{value}` is not one of "):
+        kind(**section(name, **wrong))
 
 
 def test_a_study_in_eight_lines_has_its_runs_and_folder(load):
