@@ -3,7 +3,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from isoloss.cleaning.clean import RULES, clean, spikes, summary
+from isoloss.cleaning.clean import RULES, spikes, summary
+from isoloss.cleaning.clean import clean as cleaned_by
+from isoloss.cleaning.settings import Cleaning
+from sections import section
 
 NAN = float("nan")
 
@@ -23,6 +26,11 @@ def log(steps, values, run="r", metric="loss", segments=None, tokens=None, compu
             "value": np.asarray(values, dtype=float),
         }
     )
+
+
+def clean(table, **changes):
+    """A table cleaned by the defaults, but for some settings."""
+    return cleaned_by(table, Cleaning(**section("clean", **changes)))
 
 
 def joined(*tables):

@@ -1,11 +1,14 @@
 import json
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from isoloss.flops import CONVENTIONS
 from isoloss.flops.conventions import RECOMPUTED
-from isoloss.study import conventions as compute
+from isoloss.study.conventions import COSTS, check_compute, check_costs, with_headline
+from isoloss.study.sections import typed
 from isoloss.study.validation import InputError, read_yaml
+from sections import DEFAULTS
 
 CONFIG = {
     "hidden_size": 512,
@@ -28,11 +31,12 @@ def study(tmp_path, monkeypatch):
     Path("odd.json").write_text(json.dumps(CONFIG | {"hidden_sise": 512}))
 
 
-def check(section, *rows, log=None, text=b"step,loss", figures=()):
+def check(section, *rows, log=MappingProxyType({}), text=b"step,loss", figures=()):
     runs = [{"run": f"r{i}", "arm": "x", "model": "s"} | row for i, row in enumerate(rows)]
-    section = compute.complete(Path("s.yaml"), section, runs)
-    settings = {"compute": section, "log": log or {}, "figures": figures}
-    compute.check(Path("s.yaml"), SHEET, settings, runs, lambda _: text)
+    section = with_headline(Path("s.yaml"), section, runs)
+    settings = typed(Path("s.yaml"), DEFAULTS | {"compute": section, "log": DEFAULTS["log"] | log})
+    check_compute(Path("s.yaml"), SHEET, settings.compute, settings.log, runs, lambda _: text)
+    check_costs(SHEET, figures, runs)
     return section
 
 
@@ -144,7 +148,7 @@ def test_a_log_with_tokens_needs_no_declaration(row, log, text):
     check({"headline": "6n_total"}, ONLY | row, log={"compute": "pf"} | log, text=text)
 
 
-@pytest.mark.parametrize("figure", compute.COSTS)
+@pytest.mark.parametrize("figure", COSTS)
 def test_figures_of_costs_need_architectures(figure):
     check({"headline": "6n_total"}, FULL, figures=[figure])
     said = mistake({"headline": "6n_total"}, FULL, {"parameters": 1e7}, figures=[figure])

@@ -10,10 +10,13 @@ from isoloss.flops import CONVENTIONS, conversion, flop_per_token
 from isoloss.flops.breakdown import breakdown
 from isoloss.flops.flops import flops
 from isoloss.flops.overtaking import SIZES, cheaper_from, lengths
+from isoloss.flops.settings import Compute
 from isoloss.paper.figures.curves import on_compute
 from isoloss.points.points import points
+from isoloss.points.settings import Selection
 from isoloss.units import PFLOP_S_DAY
 from numpy.testing import assert_allclose
+from sections import section
 
 FULL = {
     "hidden_size": 512,
@@ -50,11 +53,13 @@ def ends(tokens=np.nan, compute=np.nan, names=("a", "b")):
 
 
 def account(folder, runs, logged, conventions, declared=None):
-    return flops(runs, logged, folder, conventions, declared=declared, recompute="selective")
+    first, *also = conventions
+    return flops(runs, logged, folder, Compute(first, also, declared, "selective"))
 
 
 def behind(folder, runs, logged, conventions):
-    return breakdown(runs, logged, folder, conventions, baseline="full", recompute="selective")
+    first, *also = conventions
+    return breakdown(runs, logged, folder, Compute(first, also, None, "selective"), "full")
 
 
 def overtaking_length(candidate, baseline, convention):
@@ -220,10 +225,10 @@ def test_points_and_curves_of_converted_compute_are_those_of_counted_compute(fol
     bare = logs.assign(tokens=np.nan, compute_pflop_s_days=in_6n)
     at_end = bare.groupby("run")["compute_pflop_s_days"].max().to_numpy()
     converted = account(folder, RUNS, ends(compute=at_end), ALL, declared="6n_total")
-    chosen = {"select": "final", "window": 0.03}
+    chosen = Selection(**section("points"))
     quality = pd.DataFrame({"run": ["a", "b"], "used": True, "reason": "", "error": ""})
-    expected = points(logs, RUNS, direct, quality, ["loss"], **chosen)
-    made = points(bare, RUNS, converted, quality, ["loss"], **chosen)
+    expected = points(logs, RUNS, direct, quality, ["loss"], chosen)
+    made = points(bare, RUNS, converted, quality, ["loss"], chosen)
     assert made["used"].all()
     for column in ("compute_pflop_s_days", "loss", "loss_se"):
         assert_allclose(made[column], expected[column], rtol=1e-9, atol=1e-12)

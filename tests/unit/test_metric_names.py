@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 from isoloss.logs import LogError, read
 from isoloss.logs.ingest import ingest
+from isoloss.logs.settings import Reading
+from sections import section
 
 DATA = Path(__file__).parents[1] / "data" / "logs"
+LOG = Reading(**section("log"))
 BATCH = 262_144
 # One study, a run in each format; the formats say `loss` each in a way of its own.
 RUNS = {
@@ -36,7 +39,7 @@ def sheet(**formats: str) -> list[dict[str, object]]:
 
 
 def test_one_study_has_runs_in_many_formats_and_names_no_column() -> None:
-    got = ingest(sheet(megatron="megatron"), {"loss": None}, DATA, {"format": "auto"})
+    got = ingest(sheet(megatron="megatron"), {"loss": None}, DATA, LOG)
     assert list(got.runs["error"]) == [""] * len(RUNS)
     assert dict(zip(got.runs["run"], got.runs["format"], strict=True)) == {n: n for n in RUNS}
     assert set(got.table["metric"]) == {"loss"}
@@ -73,7 +76,7 @@ def test_a_log_that_cannot_be_read_says_so_and_leaves_the_others_alone(tmp_path:
     shutil.copytree(DATA / "csv/s0-clean", tmp_path / "good")
     (tmp_path / "bad.csv").write_text("step,los\n1,2\n2,3\n")
     runs = [{"run": "good", "log": "good"}, {"run": "bad", "log": "bad.csv"}]
-    got = ingest(runs, {"loss": None}, tmp_path, {})
+    got = ingest(runs, {"loss": None}, tmp_path, LOG)
     good, bad = got.runs.to_dict("records")
     assert good["error"] == ""
     assert good["values"] == len(got.table) > 0
@@ -84,7 +87,7 @@ def test_a_log_that_cannot_be_read_says_so_and_leaves_the_others_alone(tmp_path:
 
 def test_a_shard_of_which_no_log_can_be_read_is_an_empty_table(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("step,loss\n1,2\n")  # neither tokens nor compute
-    got = ingest([{"run": "bad", "log": "bad.csv"}], {"loss": None}, tmp_path, {})
+    got = ingest([{"run": "bad", "log": "bad.csv"}], {"loss": None}, tmp_path, LOG)
     assert got.table.empty
     assert got.quarantine.empty
     assert "no tokens and no compute" in got.runs["error"].iloc[0]
@@ -92,7 +95,7 @@ def test_a_shard_of_which_no_log_can_be_read_is_an_empty_table(tmp_path: Path) -
 
 def test_what_a_log_has_lost_is_told_apart_from_other_notes() -> None:
     runs = [{"run": "r", "log": "hf_trainer/s0-clean", "tokens_per_step": BATCH}]
-    row = ingest(runs, {"loss": None}, DATA, {}).runs.iloc[0]
+    row = ingest(runs, {"loss": None}, DATA, LOG).runs.iloc[0]
     assert "loss is a mean over steps (window_mean(10))" in row["lossy"]
     assert "mean over steps" not in row["notes"]
     assert row["logged_tokens"] == 2000 * BATCH

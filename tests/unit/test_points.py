@@ -2,9 +2,14 @@ import math
 
 import numpy as np
 import pytest
-from isoloss.points.final import _correlated_square, along, final, last
+from isoloss.points.final import _correlated_square, along, last
+from isoloss.points.final import final as final_of
 from numpy.testing import assert_allclose
 from scipy.linalg import toeplitz
+
+
+def final(compute, loss, window=0.03, **more):
+    return final_of(compute, loss, window, **more)
 
 
 def run(rng, rho, sigma=0.01, rows=2000):
@@ -132,10 +137,10 @@ def test_only_a_constant_schedule_has_points_in_mid_run(schedule, marked):
 
 
 def test_a_fraction_before_the_log_begins_has_no_loss():
-    (point,) = along([0.5, 0.9, 1.0], [2.5, 2.2, 2.1], [0.2], "constant")
+    (point,) = along([0.5, 0.9, 1.0], [2.5, 2.2, 2.1], [0.2], "constant", 0.1)
     assert math.isnan(point.loss)
     assert point.reason == "the log begins after 0.2 of the run"
     with pytest.raises(ValueError, match="no schedule 'cos'"):
-        along([1.0], [2.0], [1.0], "cos")
+        along([1.0], [2.0], [1.0], "cos", 0.1)
     with pytest.raises(ValueError, match="fraction is 2"):
-        along([1.0], [2.0], [2.0], "cosine")
+        along([1.0], [2.0], [2.0], "cosine", 0.1)

@@ -85,6 +85,12 @@ def test_a_convention_of_six_n_may_be_named(load):
     assert load(COUNTED, "compute: {headline: 6n_with_head}\n").conventions == ("6n_with_head",)
 
 
+def test_the_headline_goes_without_saying_where_other_conventions_are_named(load):
+    assert load(COUNTED, "compute: {also: [6n_non_embedding]}\n").conventions == (
+        "6n_non_embedding",
+    )
+
+
 def test_compute_and_parameters_give_the_tokens_and_the_other_way_round():
     row = {"compute_pflop_s_days": 2.0, "parameters": 1e9}
     compute, n, d = final_point(row, "logged")

@@ -11,16 +11,16 @@ from isoloss.cleaning.advice import ADVICE, FLAGS, findings, state, worst_first
 from isoloss.cleaning.quality import CURVES, FINDINGS, quality
 from isoloss.cleaning.report import report
 from isoloss.cleaning.run_rules import copies, duplicates
+from isoloss.cleaning.settings import Cleaning, Quality
 from isoloss.logs.ingest import NOTHING, ingest
+from isoloss.logs.settings import Reading
 from isoloss.paper.figures.quality import LOOKS, NEEDED, pages, thinned
 from isoloss.paper.page import page
 from isoloss.points.points import points
+from isoloss.points.settings import Selection
 from isoloss.study.validation import read_yaml
+from sections import section
 
-RULES = {
-    **{"exclude": {}, "divergence": "exclude", "duplicate": "exclude", "truncated": "report"},
-    **{"truncated_fraction": 0.02, "copied": "report", "copied_rows": 20},
-}
 PLANNED = 1200 * 100.0
 NAN = float("nan")
 
@@ -42,7 +42,7 @@ def sheet(*names, **changes):
 def checked(tmp_path):
     """A function from curves (run -> losses, or the text of a log) to everything that follows."""
 
-    def checked(curves, runs=None, clean=None, **rules):
+    def checked(curves, runs=None, clean=None, exclude=None, **rules):
         for name, values in curves.items():
             text = values
             if not isinstance(values, str):
@@ -51,10 +51,12 @@ def checked(tmp_path):
             (tmp_path / f"{name}.csv").write_text(text)
         runs = runs or sheet(*curves)
         logs = [{"run": run["run"], "log": f"{run['run']}.csv"} for run in runs]
-        got = ingest(logs, {"loss": None}, tmp_path, {})
-        cleaned = cleaning.clean(got.table, **(clean or {}))
+        got = ingest(logs, {"loss": None}, tmp_path, Reading(**section("log")))
+        cleaned = cleaning.clean(got.table, Cleaning(**section("clean", **(clean or {}))))
         logged = cleaning.summary(cleaned, got.runs)
-        table = quality(cleaned[list(CURVES)], logged, runs, ["loss"], **RULES | rules)
+        rules = Quality(**section("quality", **rules))
+        curves = cleaned[list(CURVES)]
+        table = quality(curves, logged, runs, ["loss"], exclude=exclude or {}, settings=rules)
         return cleaned, table.set_index("run", drop=False)
 
     return checked
@@ -174,7 +176,14 @@ def test_values_lost_on_the_way_are_an_error(checked):
     cleaned, table = checked({"a": curve(1), "b": curve(2)})
     short = table.assign(kept=table["kept"] - 1)
     with pytest.raises(AssertionError, match="lost"):
-        quality(cleaned[list(CURVES)], short, sheet("a", "b"), ["loss"], **RULES)
+        quality(
+            cleaned[list(CURVES)],
+            short,
+            sheet("a", "b"),
+            ["loss"],
+            exclude={},
+            settings=Quality(**section("quality")),
+        )
 
 
 # --- points
@@ -188,9 +197,9 @@ def flop_table(names):
 
 def pointed(cleaned, table):
     names = list(table["run"])
-    return points(
-        cleaned, sheet(*names), flop_table(names), table, ["loss"], select="final", window=0.03
-    ).set_index("run")
+    chosen = Selection(**section("points"))
+    costs = flop_table(names)
+    return points(cleaned, sheet(*names), costs, table, ["loss"], chosen).set_index("run")
 
 
 def test_a_run_left_out_stays_among_the_points_with_the_reason(checked):

@@ -6,13 +6,20 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import MISSING, fields
 from importlib.metadata import version
+from inspect import signature
 from pathlib import Path
 
 import pytest
 import yaml
+from isoloss import logs
+from isoloss.cleaning.settings import Cleaning, Quality
+from isoloss.flops.settings import Compute
+from isoloss.logs.settings import Reading
+from isoloss.points.settings import Selection
 from isoloss.study import study
-from isoloss.study.validation import InputError, read_yaml
+from isoloss.study.validation import InputError, defaults, read_yaml, validate
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -308,16 +315,23 @@ def test_results_readme_says_what_every_folder_holds():
 # --- the documentation
 
 
-def keys_of(schema, prefix=""):
-    """Every key of a schema, dotted: `points.window`, `arms.*.label`."""
+KEYED = ("config", "study")  # schemas of what config/README.md explains key by key
+
+
+def rules_of(schema, prefix=""):
+    """Every key of a schema, dotted (`points.window`, `arms.*.label`), rule, whether needed."""
     for name, rule in schema.get("properties", {}).items():
-        yield f"{prefix}{name}"
-        yield from keys_of(rule, f"{prefix}{name}.")
+        yield f"{prefix}{name}", rule, name in schema.get("required", [])
+        yield from rules_of(rule, f"{prefix}{name}.")
     more = schema.get("additionalProperties")
     if isinstance(more, dict):
-        yield from keys_of(more, f"{prefix}*.")
+        yield from rules_of(more, f"{prefix}*.")
     if isinstance(schema.get("items"), dict):
-        yield from keys_of(schema["items"], prefix)
+        yield from rules_of(schema["items"], prefix)
+
+
+def keys_of(schema):
+    return [key for key, _, _ in rules_of(schema)]
 
 
 def documented():
@@ -326,12 +340,50 @@ def documented():
     return set(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)))
 
 
-def test_config_readme_names_every_key_of_config_and_study():
-    words = documented()
-    for name in ("config", "study"):
-        for key in keys_of(read_yaml(ROOT / f"workflow/schemas/{name}.schema.yaml")):
-            section = any(word.startswith(f"{key}.") for word in words)  # named by its keys
-            assert key in words or section, f"{name}: {key}"
+def stated_defaults():
+    """The column `default` of the tables of keys in config/README.md, by key."""
+    text = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    tables = re.findall(r"^\| key \| meaning \| default \|\n\|[-|]+\n((?:\|.*\n)+)", text, re.M)
+    rows = [row[2:-2].split(" | ") for table in tables for row in table.splitlines()]
+    return {key: row[-1] for row in rows for key in re.findall(r"`([^`]+)`", row[0])}
+
+
+def test_config_readme_and_schemas_agree_on_keys_and_defaults():
+    schemas = [read_yaml(ROOT / f"workflow/schemas/{name}.schema.yaml") for name in KEYED]
+    rules = {key: (rule, needed) for schema in schemas for key, rule, needed in rules_of(schema)}
+    stated = stated_defaults()
+    sections = {key for key, (rule, _) in rules.items() if "properties" in rule}
+    assert rules.keys() - sections == stated.keys() - sections
+    for key in rules.keys() - sections:
+        rule, needed = rules[key]
+        if "default" not in rule:
+            assert stated[key].startswith("required") or not needed, key
+            assert re.match("(required|none|the|where)\\b", stated[key]), key
+            continue
+        value = rule["default"]
+        shown = f"[{', '.join(value)}]" if isinstance(value, list) else str(value)
+        shown = "none" if value in ([], {}) else shown
+        assert re.match(rf"`?{re.escape(shown)}(?![\w.]*\w)", stated[key]), (
+            f"{key} is {value}, but config/README.md says {stated[key]}"
+        )
+
+
+def test_every_default_fits_its_own_schema():
+    for name in KEYED:
+        for key, rule, _ in rules_of(read_yaml(ROOT / f"workflow/schemas/{name}.schema.yaml")):
+            if "default" in rule:
+                validate(rule["default"], rule, key)
+
+
+def test_defaults_stand_in_the_schema_alone():
+    """Sections have no defaults of their own; `isoloss.read` has those of section `log`."""
+    rules = defaults(read_yaml(ROOT / "workflow/schemas/study.schema.yaml"))
+    for kind in (Cleaning, Quality, Selection, Reading, Compute):
+        given = {field.name: field.default for field in fields(kind)}
+        assert {value for value in given.values() if value is not MISSING} <= {None, ()}
+    read = {name: it.default for name, it in signature(logs.read).parameters.items()}
+    assert {name: read[name] for name in rules["log"]} == rules["log"]
+    assert read_yaml(ROOT / "config/config.yaml").keys() == {"studies"}
 
 
 @pytest.mark.parametrize("name", ["runs", "published"])
@@ -347,21 +399,6 @@ def test_config_readme_names_every_key_of_the_looks():
         names = [f"{key}.{part}" for part in value] if isinstance(value, dict) else [key]
         for name in names:
             assert name in words, name
-
-
-def test_config_readme_gives_the_defaults_that_hold():
-    text = (ROOT / "config/README.md").read_text(encoding="utf-8")
-    rows = {
-        row.group(1): row.group(2)
-        for row in re.finditer(r"^\| `([\w.]+)` \|.*\| ([^|]+) \|$", text, re.M)
-    }
-    for section, settings in read_yaml(ROOT / "config/config.yaml").items():
-        for key, value in settings.items() if isinstance(settings, dict) else ():
-            default = rows[f"{section}.{key}"]
-            shown = "none" if value == [] else str(value)
-            assert re.search(rf"(?<![\w.]){re.escape(shown)}(?![\w.]*\d)", default), (
-                f"{section}.{key} is {value}, but config/README.md says {default}"
-            )
 
 
 def test_config_readme_names_every_figure_table_and_convention():
@@ -424,7 +461,7 @@ def test_the_messages_in_the_readme_are_those_that_come(tmp_path, monkeypatch, n
             Path("config/studies"),
             ROOT / "workflow/schemas",
             ["curves", "scaling", "multiplier"],
-            config["tables"],
+            ["fits", "multipliers", "runs"],
         )
     assert f"\n{error.value}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -1,15 +1,20 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from isoloss import tables
 from isoloss.cleaning import clean as cleaning
+from isoloss.cleaning.settings import Cleaning
 from isoloss.flops.flops import flops
+from isoloss.flops.settings import Compute
 from isoloss.logs.ingest import ingest
+from isoloss.logs.settings import Reading
 from isoloss.units import PFLOP_S_DAY
+from sections import section
 
-LOG = {"format": "auto", "max_bad_fraction": 0.001}
+LOG = Reading(**section("log"))
 
 
 @pytest.fixture
@@ -44,7 +49,9 @@ def test_logs_of_several_formats_become_one_table(folder, stage_schema):
 
 def test_what_was_ingested_can_be_cleaned_and_counted(folder, stage_schema):
     got = ingest([run("a", "a.csv", tokens_per_step=100)], {"loss": "loss"}, folder, LOG)
-    cleaned = tables.check(cleaning.clean(got.table), stage_schema("clean"), "clean")
+    cleaned = tables.check(
+        cleaning.clean(got.table, Cleaning(**section("clean"))), stage_schema("clean"), "clean"
+    )
     summary = tables.check(cleaning.summary(cleaned, got.runs), stage_schema("runs"), "runs")
     assert summary["kept"].iloc[0] == 3
     assert summary["last_tokens"].iloc[0] == 300
@@ -65,7 +72,7 @@ def refused(folder, row, metric="loss"):
 def test_a_runs_own_format_goes_before_the_studys(folder):
     assert re.search(r"b\.jsonl", refused(folder, run("b", "b.jsonl", format="csv")))
     got = ingest(
-        [run("b", "b.jsonl", format="jsonl")], {"loss": "loss"}, folder, LOG | {"format": "csv"}
+        [run("b", "b.jsonl", format="jsonl")], {"loss": "loss"}, folder, replace(LOG, format="csv")
     )
     assert len(got.table) == 2
 
@@ -83,7 +90,7 @@ def test_broken_records_beyond_the_accepted_share_refuse_the_log_and_are_named(f
     (folder / "c.csv").write_text("step,tokens,loss\n1,10,4\ntorn\n3,30,3\n")
     error = refused(folder, run("c", "c.csv"))
     assert re.search(r"c\.csv: 1 of 3 records.*max_bad_fraction", error)
-    got = ingest([run("c", "c.csv")], {"loss": "loss"}, folder, LOG | {"max_bad_fraction": 0.5})
+    got = ingest([run("c", "c.csv")], {"loss": "loss"}, folder, replace(LOG, max_bad_fraction=0.5))
     assert list(got.quarantine["run"]) == ["c"]
     assert list(got.quarantine["head"]) == ["torn"]
     assert got.runs["quarantined"].iloc[0] == 1
@@ -99,7 +106,7 @@ def logged(**columns):
 
 def count(rows, ends, folder, conventions):
     rows = [{"arm": "mla", "model": "653M"} | row for row in rows]
-    return flops(rows, ends, folder, conventions)
+    return flops(rows, ends, folder, Compute(*conventions[:1], conventions[1:]))
 
 
 def test_six_n_d_of_a_published_n(folder, stage_schema):

@@ -3,7 +3,9 @@ import pandas as pd
 import pytest
 from isoloss.points.final import final
 from isoloss.points.points import points
+from isoloss.points.settings import Selection
 from isoloss.units import PFLOP_S_DAY
+from sections import section
 
 NAN = float("nan")
 RUNS = [
@@ -44,7 +46,8 @@ def quality(runs):
 def take(cleaned, costs, metrics=("loss",), select="final", window=0.03):
     runs = [run for run in RUNS if run["run"] in set(costs["run"])]
     found = quality(runs)
-    return points(cleaned, runs, costs, found, list(metrics), select=select, window=window)
+    chosen = Selection(**section("points", select=select, window=window))
+    return points(cleaned, runs, costs, found, list(metrics), chosen)
 
 
 TWO = flops(("a", "x", 1e12), ("a", "y", 2e12), ("z", "x", 1e12), ("z", "y", 3e12))
@@ -156,7 +159,8 @@ def along(runs, **changes):
     cleaned = pd.concat([curve(run["run"]) for run in runs])
     costs = flops(*((run["run"], "x", 1e12) for run in runs))
     settings = {"select": "curve", "window": 0.03, "per_run": 4, "start": 0.125}
-    return points(cleaned, runs, costs, quality(runs), ["loss"], **settings | changes)
+    chosen = Selection(**section("points", **settings | changes))
+    return points(cleaned, runs, costs, quality(runs), ["loss"], chosen)
 
 
 def scheduled(schedule, **more):

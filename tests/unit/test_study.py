@@ -1,9 +1,15 @@
 import textwrap
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
+from isoloss.cleaning.settings import Cleaning, Quality
+from isoloss.logs.ingest import ingest
+from isoloss.logs.paths import cell_files
+from isoloss.points.settings import Selection
 from isoloss.study import study
 from isoloss.study.validation import InputError, read_yaml
+from sections import DEFAULTS, section
 
 FIGURES, TABLES = ("scaling", "multiplier"), ("fits", "runs")
 STUDY = """\
@@ -77,6 +83,44 @@ def test_a_study_is_completed_with_the_defaults_key_by_key(load):
     assert s.settings["tables"] == ["fits"]
 
 
+def test_settings_of_the_config_stand_between_the_defaults_and_the_studys_own(load):
+    text = STUDY + "clean: {spike_mads: 6}\n"
+    shared = {"spike_mads": 8, "spike_window": 11}
+    s = load(text, clean=shared, ingest={"runs_per_shard": 2}, tables=["fits"])["s"]
+    assert s.typed.clean == Cleaning(**section("clean", spike_mads=6, spike_window=11))
+    assert s.settings["clean"] == section("clean", spike_mads=6, spike_window=11)
+    assert s.settings["ingest"] == {"runs_per_shard": 2}
+    assert load(tables=["fits"])["s"].settings["ingest"] == {"runs_per_shard": 16}
+
+
+def test_a_config_that_repeats_every_default_changes_nothing(load):
+    repeated = {key: DEFAULTS[key] for key in study.SECTIONS} | {"tables": ["fits"]}
+    assert load(**repeated) == load(tables=["fits"])
+
+
+def test_what_the_stages_take_is_what_the_rules_are_given(load):
+    s = load(STUDY + "log: {step: step}\n", tables=["fits"])["s"]
+    for field in fields(s.typed):
+        made, plain = asdict(getattr(s.typed, field.name)), s.settings[field.name]
+        assert {key: made[key] for key in plain} == plain
+        assert not any(value for key, value in made.items() if key not in plain)
+        assert type(plain) is dict
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wrong"),
+    [
+        (Quality, "quality", {"copied": "exlude"}),
+        (Selection, "points", {"select": "curves"}),
+        (Selection, "points", {"mid_schedule": "leave-out"}),
+    ],
+)
+def test_a_word_that_a_stage_does_not_know_is_refused(kind, name, wrong):
+    (key, value), *_ = wrong.items()
+    with pytest.raises(ValueError, match=f"{key}: `{value}` is not one of "):
+        kind(**section(name, **wrong))
+
+
 def test_a_study_in_eight_lines_has_its_runs_and_folder(load):
     s = load(tables=["fits"])["s"]
     assert s.folder == Path("data/s")
@@ -123,15 +167,66 @@ def test_compute_goes_without_saying_where_every_run_has_an_architecture(load):
     assert load(text, sheet, tables=["fits"])["s"].conventions == ("matmul_causal",)
 
 
-def test_a_log_may_be_several_files_a_glob_or_a_folder(load):
-    folder = Path("data/s/logs/parts")
-    folder.mkdir()
-    for name in ("2.csv", "1.csv"):
-        (folder / name).write_text("step,loss\n1,2\n")
-    both = [folder / "1.csv", folder / "2.csv"]
-    for text in ("logs/parts", "logs/parts/*.csv", "logs/parts/1.csv; logs/parts/2.csv"):
-        s = load(sheet=SHEET.replace("logs/b1.csv", text), tables=["fits"])["s"]
-        assert s.files(s.runs[0]) == both
+def resolved(load, cell):
+    """What a cell `log` means to the study, which is what the readers open for it."""
+    s = load(sheet=SHEET.replace("logs/b1.csv", cell), tables=["fits"])["s"]
+    files = s.files(s.runs[0])
+    got = ingest([{"run": "b1", "log": cell}], {"loss": None}, s.folder, s.typed.log)
+    assert got.runs["error"].tolist() == [""]
+    assert set(got.table["source"]) == {file.as_posix() for file in files}
+    return [file.relative_to("data/s/logs").as_posix() for file in files]
+
+
+def parts(*names):
+    """Parts of one log in data/s/logs, each with a step of its own."""
+    for step, name in enumerate(names, start=1):
+        file = Path("data/s/logs", name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"step,tokens,loss\n{step},{10 * step},{5 - step / 4}\n")
+
+
+@pytest.mark.parametrize(
+    ("cell", "files"),
+    [
+        ("logs/b", ["b/1.csv", "b/2.csv", "b/more/3.csv"]),
+        ("logs/b/*.csv", ["b/1.csv", "b/2.csv"]),
+        ("logs/b/2.csv; logs/b/1.csv", ["b/2.csv", "b/1.csv"]),
+        ("logs/b/2.csv; logs/b", ["b/2.csv", "b/1.csv", "b/more/3.csv"]),
+        ("logs/b/*", ["b/1.csv", "b/2.csv", "b/more/3.csv"]),
+        ("logs/[b]", ["b/1.csv", "b/2.csv", "b/more/3.csv"]),
+        ("logs/b/**", ["b/1.csv", "b/2.csv", "b/more/3.csv"]),
+        ("logs/b/**/3.csv", ["b/more/3.csv"]),
+        ("logs/b/.old.csv", ["b/.old.csv"]),
+        ("logs/b/.trash", ["b/.trash/0.csv"]),
+    ],
+)
+def test_a_log_means_the_same_files_to_the_study_and_to_the_readers(load, cell, files):
+    parts("b/2.csv", "b/1.csv", "b/more/3.csv", "b/more/.4.csv", "b/.old.csv", "b/.trash/0.csv")
+    assert resolved(load, cell) == files
+
+
+def test_a_folder_whose_name_has_wildcards_is_that_folder(load):
+    parts("a[1]/1.csv", "a1/0.csv")
+    assert resolved(load, "logs/a[1]") == ["a[1]/1.csv"]
+    for name in ("s[1]", "s1"):
+        Path(name).mkdir()
+        Path(name, "l.csv").touch()
+    assert cell_files(Path("s[1]"), "*.csv") == [Path("s[1]/l.csv")]
+
+
+def test_hidden_files_alone_are_no_log(load):
+    parts("b/.old.csv")
+    message = mistake(load, sheet=SHEET.replace("logs/b1.csv", "logs/b"), tables=["fits"])
+    assert message.startswith("data/s/runs.csv, line 2: log `logs/b` holds no file")
+    message = mistake(load, sheet=SHEET.replace("logs/b1.csv", "logs/b/*.csv"), tables=["fits"])
+    assert message.startswith("data/s/runs.csv, line 2: log `logs/b/*.csv` does not exist")
+
+
+def test_a_log_that_leads_out_of_its_folder_is_told_with_its_line(load):
+    parts("b/1.csv")
+    Path("data/s/logs/b/2.csv").symlink_to(Path("data/s/logs/b2.csv").resolve())
+    message = mistake(load, sheet=SHEET.replace("logs/b1.csv", "logs/b"), tables=["fits"])
+    assert message.startswith("data/s/runs.csv, line 2: log: data/s/logs/b/2.csv: a symbolic link")
 
 
 # --- shards
@@ -142,7 +237,7 @@ def many(n):
 
 
 def sharded(runs, size=16):
-    return study.Study("s", {}, tuple(runs), Path()).shards(size)
+    return study.shards(runs, size)
 
 
 def test_every_run_is_in_one_shard_of_a_power_of_two():

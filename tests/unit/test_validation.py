@@ -2,7 +2,7 @@ import re
 
 import pytest
 from isoloss.study.run_sheet import read_run_sheet
-from isoloss.study.validation import InputError, check, did_you_mean, read_yaml, table_schema
+from isoloss.study.validation import InputError, did_you_mean, read_yaml, table_schema, validate
 
 ARMS = {"base": {}, "new": {}}
 HEADER = "run,arm,model,log,parameters"
@@ -97,7 +97,7 @@ SCHEMA = {
 
 
 def test_what_the_schema_allows_passes():
-    check({"title": "x", "fit": {"law": "power", "window": 0.03}}, SCHEMA, "f.yaml")
+    validate({"title": "x", "fit": {"law": "power", "window": 0.03}}, SCHEMA, "f.yaml")
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,14 @@ def test_what_the_schema_allows_passes():
 )
 def test_a_violation_is_named_with_file_key_value_and_expectation(instance, parts):
     with pytest.raises(InputError) as error:
-        check(instance, SCHEMA, "f.yaml")
+        validate(instance, SCHEMA, "f.yaml")
     assert says(error, *parts).startswith("f.yaml: ")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_not_finite_is_refused(value):
     with pytest.raises(InputError) as error:
-        check({"title": "x", "fit": {"window": value}}, SCHEMA, "f.yaml")
+        validate({"title": "x", "fit": {"window": value}}, SCHEMA, "f.yaml")
     says(error, "f.yaml", "fit.window")
 
 
@@ -193,6 +193,7 @@ def test_logs_may_be_several_files_a_glob_or_a_folder(sheet, tmp_path):
     runs = sheet(HEADER, "b1,base,1M,logs/b1.csv; logs/n2.csv,1", "n1,new,1M,logs/n1*.csv,1")
     assert runs[0]["log"] == "logs/b1.csv; logs/n2.csv"
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "b1.csv").touch()
     assert sheet(HEADER, "b1,base,1M,folder,1", ROWS[1])[0]["log"] == "folder"
 
 

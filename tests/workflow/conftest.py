@@ -105,6 +105,10 @@ class Project:
         assert old in text, f"{name} does not have {old!r}"
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
+    def append(self, name, text):
+        path = self.folder / name
+        path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
     @contextmanager
     def changed(self, *names):
         """Files that may be changed within, and are afterwards what they were, times included."""
@@ -140,7 +144,7 @@ def project(tmp_path):
 def tiny(tmp_path_factory):
     """The two tiny studies, built: `tiny` in several shards and with published numbers."""
     home = Project(tmp_path_factory.mktemp("tiny") / "project", ("tiny", "logged"))
-    home.replace("config/config.yaml", "runs_per_shard: 16", "runs_per_shard: 3")
+    home.append("config/config.yaml", "ingest: {runs_per_shard: 3}\n")
     study = home.folder / "config/studies/tiny.yaml"
     study.write_text(study.read_text() + "published: data/tiny/published.yaml\n")
     (home.folder / "data/tiny/published.yaml").write_text(

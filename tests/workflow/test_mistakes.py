@@ -39,8 +39,8 @@ MISTAKES = {
     ),
     "a key of the config misspelt": (
         "config/config.yaml",
-        "ingest:",
-        "ingset:",
+        "studies: [",
+        "ingset: {}\nstudies: [",
         ["config/config.yaml", "`ingset`", "Did you mean `ingest`?"],
     ),
     "a key of the looks misspelt": (
@@ -204,7 +204,7 @@ def test_a_log_whose_rows_are_broken_is_refused_and_leaves_nothing_half_written(
 
 
 def test_a_few_broken_rows_are_set_aside_and_named(tiny_copy):
-    tiny_copy.replace("config/config.yaml", "max_bad_fraction: 0.001", "max_bad_fraction: 0.01")
+    tiny_copy.append("config/config.yaml", "log: {max_bad_fraction: 0.01}\n")
     log = tiny_copy.folder / "data/tiny/logs/base-10M.csv"
     log.write_text(log.read_text() + "torn\n")
     target = "results/clean/tiny/0-of-1.csv"

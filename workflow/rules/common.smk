@@ -34,7 +34,7 @@ os.environ.update(PYTHONPATH=LIBRARY)
 
 from isoloss import provenance
 from isoloss.study import study
-from isoloss.study.validation import InputError, check, read_yaml, table_schema
+from isoloss.study.validation import InputError, read_yaml, table_schema, validate
 
 SCRIPTS = HOME / "workflow/scripts"
 SCHEMAS = HOME / "workflow/schemas"
@@ -72,14 +72,14 @@ BESIDE = {
 try:
     STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)
     PLOTTING = read_yaml(Path("config/plotting.yaml"))
-    check(PLOTTING, read_yaml(SCHEMAS / "plotting.schema.yaml"), "config/plotting.yaml")
+    validate(PLOTTING, read_yaml(SCHEMAS / "plotting.schema.yaml"), "config/plotting.yaml")
 except InputError as error:
     # One line, where a WorkflowError would add Snakemake's own.
     sys.exit(f"isoloss: {error}")
 
 # The runs of each study by shard.
 SHARDS = {
-    name: chosen.shards(config["ingest"]["runs_per_shard"])
+    name: study.shards(chosen.runs, chosen.settings["ingest"]["runs_per_shard"])
     for name, chosen in STUDIES.items()
 }
 

@@ -87,7 +87,6 @@ rule flops:
     params:
         runs=of_study("run", "architecture", "parameters", "sequence_length"),
         folder=run_folder,
-        conventions=conventions,
         compute=setting("compute"),
         schemas=schemas("runs", "flops"),
         code=code("flops"),
@@ -122,7 +121,6 @@ rule breakdown:
             "training_tokens",
         ),
         folder=run_folder,
-        conventions=conventions,
         baseline=baseline,
         compute=setting("compute"),
         schemas=schemas("runs", "breakdown", "overtaking", "consistency"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from isoloss import tables
 from isoloss.flops.breakdown import breakdown
+from isoloss.flops.settings import Compute
 from isoloss.job import job
 
 params = snakemake.params
@@ -12,10 +13,8 @@ with job(snakemake.log[0]):
         params.runs,
         tables.read(snakemake.input.runs, params.schemas["runs"]),
         Path(params.folder),
-        params.conventions,
-        baseline=params.baseline,
-        declared=params.compute.get("logged"),
-        recompute=params.compute.get("recompute"),
+        Compute(**params.compute),
+        params.baseline,
     )
     for name, path in snakemake.output.items():
         tables.write(getattr(made, name), path, params.schemas[name])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from isoloss import tables
 from isoloss.flops.flops import flops
+from isoloss.flops.settings import Compute
 from isoloss.job import job
 
 params = snakemake.params
@@ -12,8 +13,6 @@ with job(snakemake.log[0]):
         params.runs,
         tables.read(snakemake.input.runs, params.schemas["runs"]),
         Path(params.folder),
-        params.conventions,
-        declared=params.compute.get("logged"),
-        recompute=params.compute.get("recompute"),
+        Compute(**params.compute),
     )
     tables.write(table, snakemake.output[0], params.schemas["flops"])

@@ -4,6 +4,7 @@ from isoloss import tables
 from isoloss.job import job
 from isoloss.points.from_table import final_points
 from isoloss.points.points import points
+from isoloss.points.settings import Selection
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):
@@ -12,5 +13,6 @@ with job(snakemake.log[0]):
     else:
         read = (tables.read(files[key], params.schemas[key]) for key in ("flops", "quality"))
         cleaned = tables.read(files.logs, params.schemas["clean"])
-        table = points(cleaned, params.runs, *read, list(params.metrics), **params.points)
+        chosen = Selection(**params.points)
+        table = points(cleaned, params.runs, *read, list(params.metrics), chosen)
     tables.write(table, snakemake.output[0], params.schemas["points"])

@@ -2,6 +2,7 @@
 
 from isoloss import tables
 from isoloss.cleaning.quality import CURVES, quality
+from isoloss.cleaning.settings import Quality
 from isoloss.job import job
 
 files, params = snakemake.input, snakemake.params
@@ -12,6 +13,6 @@ with job(snakemake.log[0]):
         params.runs,
         list(params.metrics),
         exclude=params.exclude,
-        **params.quality,
+        settings=Quality(**params.quality),
     )
     tables.write(table, snakemake.output[0], params.schemas["quality"])

@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoloss.cleaning.curve_rules import constant, diverged, out_of_order, spikes
+from isoloss.cleaning.settings import Cleaning
 
 __all__ = ["RULES", "clean", "spikes", "summary"]
 
@@ -32,26 +33,15 @@ RULES = (
 )
 
 
-def clean(
-    table: pd.DataFrame,
-    *,
-    warm_up_steps: float = 0,
-    warm_up_tokens: float = 0,
-    spike_window: int = 51,
-    spike_mads: float = 10.0,
-    divergence_mads: float = 10.0,
-    divergence_rise: float = 0.05,
-    constant_rows: int = 20,
-) -> pd.DataFrame:
+def clean(table: pd.DataFrame, settings: Cleaning) -> pd.DataFrame:
     """Sort a long table of logs; add `kept` (bool) and `reasons` (names of RULES joined by `;`).
 
     Rows are sorted by run, metric and position: the step where logged, else tokens, else compute.
-    `spike_mads`, `divergence_mads` and `constant_rows` switch their rule off where they are 0 (of
-    divergence, a run that ends in NaN is still flagged).
+    Raises ValueError for a warm-up in steps of logs that have none.
     """
     position = table["step"].fillna(table["tokens"]).fillna(table["compute_pflop_s_days"])
     table = table.assign(position=position)
-    if warm_up_steps and len(table) and table["step"].isna().all():
+    if settings.warm_up_steps and len(table) and table["step"].isna().all():
         raise ValueError(
             "clean.warm_up_steps is set, but the logs have no steps; use warm_up_tokens."
         )
@@ -61,7 +51,8 @@ def clean(
             "non_finite": ~np.isfinite(table["value"]),
             "duplicate_step": duplicate,
             "backward_step": backward,
-            "warm_up": (table["step"] < warm_up_steps) | (table["tokens"] < warm_up_tokens),
+            "warm_up": (table["step"] < settings.warm_up_steps)
+            | (table["tokens"] < settings.warm_up_tokens),
         }
     )
     order = ["run", "metric", "position", "segment", "offset"]
@@ -71,20 +62,21 @@ def clean(
     live = ~flags.drop(columns="non_finite").any(axis=1).to_numpy()
     found = {name: np.zeros(len(table), dtype=bool) for name in RULES[len(flags.columns) :]}
     values, step, tokens = (table[name].to_numpy() for name in ("value", "step", "tokens"))
+    window = settings.spike_window
     for curve in _curves(table):
         rows = curve[live[curve]]
         known = rows[~np.isnan(step[rows]) & ~np.isnan(tokens[rows])]
         found["backward_tokens"][known] = out_of_order(tokens[known])
-        onset = diverged(values[rows], spike_window, divergence_mads, divergence_rise)
+        onset = diverged(values[rows], window, settings.divergence_mads, settings.divergence_rise)
         if onset is not None:
             found["divergence"][rows[onset:]] = True
             rows = rows[:onset]
         rows = rows[np.isfinite(values[rows]) & ~found["backward_tokens"][rows]]
-        if constant_rows:
-            found["constant"][rows] = constant(values[rows], constant_rows)
+        if settings.constant_rows:
+            found["constant"][rows] = constant(values[rows], settings.constant_rows)
             rows = rows[~found["constant"][rows]]
-        if spike_mads and len(rows) >= spike_window:
-            found["spike"][rows] = spikes(values[rows], spike_window, spike_mads)
+        if settings.spike_mads and len(rows) >= window:
+            found["spike"][rows] = spikes(values[rows], window, settings.spike_mads)
     flags = flags.assign(**found)
     return table.drop(columns="position").assign(
         kept=~flags.any(axis=1), reasons=_reasons(flags)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from isoloss.cleaning.run_rules import copies, duplicates
+from isoloss.cleaning.settings import Quality
 
 # Columns of the cleaned logs that it takes.
 CURVES = ("run", "metric", "step", "tokens", "value", "kept", "reasons")
@@ -27,18 +28,13 @@ def quality(
     metrics: Sequence[str],
     *,
     exclude: Mapping[str, str],
-    divergence: str,
-    duplicate: str,
-    truncated: str,
-    truncated_fraction: float,
-    copied: str,
-    copied_rows: int,
+    settings: Quality,
 ) -> pd.DataFrame:
     """One row a run of the run sheet, in its order: what its log holds, what was found, a verdict.
 
     curves: run, metric, step, tokens, value, kept and reasons of the cleaned logs. logged: the
     table of runs from `isoloss.cleaning.summary`. runs: rows of the run sheet. exclude: run ->
-    why it is left out. divergence, duplicate, truncated, copied: `exclude` or `report`.
+    why it is left out. settings: which findings keep a run out of the fits.
 
     findings: names of FINDINGS, joined by `;`. details: the same in words. verdict: `unusable`
     where a finding keeps the run out of the fits, `look` where there is any other, else `ok`.
@@ -51,15 +47,10 @@ def quality(
     curves = curves.reset_index(drop=True)
     others = curves[~curves["run"].isin(exclude)]  # what is left out can blame no other
     same = _same(duplicates(others), runs)
-    shared = copies(others[~others["run"].isin(same)] if copied_rows else others[:0], copied_rows)
+    least = settings.copied_rows
+    shared = copies(others[~others["run"].isin(same)] if least else others[:0], least)
     ends = _ends(curves, metrics)
     by_run = logged.set_index("run", drop=False)
-    policy = {
-        "divergence": divergence,
-        "duplicate": duplicate,
-        "truncated": truncated,
-        "copied": copied,
-    }
     rows = []
     for run in runs:
         name = run["run"]
@@ -69,12 +60,12 @@ def quality(
         row["duplicate_of"] = same.get(name, "")
         mine = shared[shared["run"] == name]
         row["copied"] = int(mine["rows"].sum())
-        found = dict(_found(row, mine, curves, truncated_fraction))
+        found = dict(_found(row, mine, curves, settings.truncated_fraction))
         found = {finding: found[finding] for finding in FINDINGS if finding in found}
         out = [
             finding
             for finding in found
-            if policy.get(finding) == "exclude" or finding in ("unreadable", "empty")
+            if settings.policy(finding) == "exclude" or finding in ("unreadable", "empty")
         ]
         row["findings"], row["details"] = ";".join(found), " | ".join(found.values())
         row["verdict"] = "unusable" if out else "look" if found else "ok"

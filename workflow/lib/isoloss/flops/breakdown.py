@@ -10,6 +10,7 @@ import pandas as pd
 from isoloss.flops.consistency import consistency
 from isoloss.flops.counting import LAST, Counter, counter
 from isoloss.flops.overtaking import overtaking
+from isoloss.flops.settings import Compute
 
 DETAIL = "matmul_causal"  # broken down for every run that has what it takes
 
@@ -32,22 +33,19 @@ def breakdown(
     runs: Sequence[Mapping[str, Any]],
     logged: pd.DataFrame,
     folder: Path,
-    conventions: Sequence[str],
-    *,
+    compute: Compute,
     baseline: str,
-    declared: str | None = None,
-    recompute: str | None = None,
 ) -> Breakdown:
     """The breakdown of every run; see `Breakdown`, and `flops.flops` for what it takes.
 
     baseline: the arm that the others' cost is compared with.
     """
     runs = [{key: value for key, value in run.items() if value is not None} for run in runs]
-    count = counter(folder, recompute)
+    count, conventions = counter(folder, compute.recompute), compute.conventions
     return Breakdown(
         components(runs, count, conventions),
         overtaking(runs, count, conventions, baseline),
-        consistency(runs, logged.set_index("run")[LAST], count, conventions, declared),
+        consistency(runs, logged.set_index("run")[LAST], count, conventions, compute.logged),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from isoloss.flops.counting import LAST, Counter, counter
+from isoloss.flops.settings import Compute
 from isoloss.units import PFLOP_S_DAY
 
 
@@ -15,32 +16,29 @@ def flops(
     runs: Sequence[Mapping[str, Any]],
     logged: pd.DataFrame,
     folder: Path,
-    conventions: Sequence[str],
-    *,
-    declared: str | None = None,
-    recompute: str | None = None,
+    compute: Compute,
 ) -> pd.DataFrame:
     """One row a run and convention: parameters counted, FLOPs per token, and training compute.
 
     runs: rows of the run sheet, whose `architecture` is relative to `folder`. logged: the table of
-    runs, with the tokens (and the compute) at the end of each log. declared: the convention that
-    logged compute was counted in. recompute: the policy of convention `hardware`.
+    runs, with the tokens (and the compute) at the end of each log. compute: which FLOPs count.
 
     Training compute is FLOPs per token x tokens. Of a log without tokens it is the logged compute
     x `conversion`: FLOPs per token over those of the declared convention (1 for `logged`).
     """
-    count = counter(folder, recompute)
+    count = counter(folder, compute.recompute)
     last = logged.set_index("run")[LAST].to_dict("index")
     rows = []
     for run in runs:
-        tokens, compute = last[run["run"]].values()
-        for convention in conventions:
+        tokens, spent = last[run["run"]].values()
+        for convention in compute.conventions:
             counted = count(run, convention)
             conversion = nan
             if convention == "logged":
                 conversion = 1.0
-            elif isnan(tokens) and not isnan(compute):
-                conversion = counted.flop_per_token / _declared(run, count, convention, declared)
+            elif isnan(tokens) and not isnan(spent):
+                declared = _declared(run, count, convention, compute.logged)
+                conversion = counted.flop_per_token / declared
             rows.append(
                 {
                     "run": run["run"],
@@ -50,7 +48,7 @@ def flops(
                     "training_tokens": tokens,
                     "compute_pflop_s_days": counted.flop_per_token * tokens / PFLOP_S_DAY
                     if isnan(conversion)
-                    else compute * conversion,
+                    else spent * conversion,
                     "conversion": conversion,
                     "note": counted.note,
                 }

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from isoloss.logs.lossy import losses
+from isoloss.logs.paths import cell_paths
 from isoloss.logs.reading import Log, read
 from isoloss.logs.records import LogError
+from isoloss.logs.settings import Reading
 
 COLUMNS = (  # of the long table
     *("run", "segment", "source", "offset", "step", "tokens", "compute_pflop_s_days", "metric"),
@@ -34,21 +36,21 @@ def ingest(
     runs: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, str | None] | None,
     folder: Path,
-    log: Mapping[str, Any],
+    settings: Reading,
 ) -> Ingested:
     """Read the logs of `runs` (rows of a run sheet whose paths are relative to `folder`).
 
-    metrics: metric -> logged column, None for the format's own. log: further keywords of
-    `isoloss.logs.read`. A log that cannot be read, or that has no compute axis (neither tokens
-    nor compute, nor a step with the run sheet's `tokens_per_step`) gives no values; its row says
-    why in `error`, so that the others can be looked at.
+    metrics: metric -> logged column, None for the format's own. settings: of the study; a run's
+    own `format` goes before theirs. A log that cannot be read, or that has no compute axis (neither
+    tokens nor compute, nor a step with the run sheet's `tokens_per_step`) gives no values; its row
+    says why in `error`, so that the others can be looked at.
     """
     tables, quarantines, rows = [], [], []
     for run in runs:
         row = {"run": run["run"]} | NOTHING
         rows.append(row)
         try:
-            got = _read(run, metrics, folder, log)
+            got = _read(run, metrics, folder, settings)
         except LogError as error:
             row["error"] = " ".join(str(error).split())
             continue
@@ -80,16 +82,18 @@ def _read(
     run: Mapping[str, Any],
     metrics: Mapping[str, str | None] | None,
     folder: Path,
-    log: Mapping[str, Any],
+    settings: Reading,
 ) -> Log:
     got = read(
-        [folder / part.strip() for part in run["log"].split(";") if part.strip()],
-        format=run.get("format") or log.get("format") or "auto",
+        cell_paths(folder, run["log"]),
+        format=run.get("format") or settings.format,
         run=run["run"],
         metrics=metrics,
         tokens_per_step=run.get("tokens_per_step"),
         sequence_length=run.get("sequence_length"),
-        **{key: value for key, value in log.items() if key != "format"},
+        step_base=settings.step_base,
+        max_bad_fraction=settings.max_bad_fraction,
+        **settings.columns,
     )
     if got.table[["tokens", "compute_pflop_s_days"]].isna().all(axis=None):
         raise LogError(

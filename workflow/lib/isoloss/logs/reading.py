@@ -11,6 +11,7 @@ from isoloss.logs import opening, sources
 from isoloss.logs.assembly import assembled, labels, ordered
 from isoloss.logs.columns import Wanted
 from isoloss.logs.longtable import Rows, long_rows
+from isoloss.logs.paths import Entry, Paths
 from isoloss.logs.records import Format, LogError, Source
 from isoloss.logs.tokens import Units
 
@@ -34,13 +35,13 @@ class Log:
     notes: tuple[str, ...]
 
 
-def detect(path: sources.Paths) -> str:
+def detect(path: Paths) -> str:
     """The name of the format of a log, told by its content; LogError if none or several match."""
     return sources.chosen(path, "auto", [])[0].name
 
 
 def read(
-    paths: sources.Paths,
+    paths: Paths,
     format: str = "auto",
     *,
     run: str = "",
@@ -116,12 +117,12 @@ def read(
 
 
 def _sources(
-    entry: sources.Entry, kind: Format, keep: frozenset[str], run: str, notes: list[str]
+    entry: Entry, kind: Format, keep: frozenset[str], run: str, notes: list[str]
 ) -> dict[str, Source]:
     """The files of an entry as read, by the name that their rows are listed by."""
     if kind.read_all is None:
         return {file.as_posix(): _one(file, kind, keep, notes) for file in entry.files}
-    files = entry.openers()
+    files = sources.openers(entry)
     try:
         try:
             found = kind.read_all(files, None)

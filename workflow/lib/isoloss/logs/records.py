@@ -6,11 +6,9 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from isoloss.logs.errors import LogError as LogError
+
 Open = Callable[[], BinaryIO]
-
-
-class LogError(ValueError):
-    """A log that cannot be read as asked; the message names file, place, value and mend."""
 
 
 @dataclass(frozen=True)

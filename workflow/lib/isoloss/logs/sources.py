@@ -1,97 +1,24 @@
-"""The files that a log path means, and the format of each by its content."""
+"""The format of a log by the content of its files, and how to open them."""
 
-import glob
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
 
 from isoloss.logs import opening
+from isoloss.logs.paths import Entry, Paths, entries
 from isoloss.logs.records import Format, LogError, Open
 from isoloss.logs.registry import BY_NAME, FORMATS
 
 _ALIASES = {"tsv": "csv"}
-Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One path of a `log:`: a file, or a folder with the files below it."""
-
-    path: Path
-    files: tuple[Path, ...]
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether files were looked for, so that some of them may be no logs."""
-        return self.files != (self.path,)
-
-    def openers(self) -> dict[str, Open]:
-        """How to open each file, by its path below the folder."""
-        home = self.path if self.is_folder else self.path.parent
-        return {
-            file.relative_to(home).as_posix(): partial(opening.opened, file) for file in self.files
-        }
-
-
-def entries(paths: Paths) -> list[Entry]:
-    """Files and folders that are named, globs resolved, each once.
-
-    A symbolic link inside a folder, or matched by a glob, must not lead out of that folder.
-    Hidden files and folders are left out.
-    """
-    found: dict[Path, None] = {}
-    for given in [paths] if isinstance(paths, (str, PathLike)) else paths:
-        path = Path(given)
-        if path.exists():
-            found[path] = None
-            continue
-        matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
-        if not matches:
-            raise LogError(f"{path.as_posix()}: no such file, folder or match of a pattern")
-        for match in matches:
-            _inside(match, _root(path))
-            found[match] = None
-    for path in found:
-        if not path.is_dir() and not path.is_file():
-            raise LogError(f"{path.as_posix()}: not a regular file")
-    # A pattern like `runs/**` matches folders and what is in them.
-    files = {path for path in found if not path.is_dir()}
-    return [
-        Entry(path, tuple(f for f in _walk(path) if f not in files) if path.is_dir() else (path,))
-        for path in found
-        if not path.is_dir() or not any(parent in found for parent in path.parents)
-    ]
-
-
-def _root(pattern: Path) -> Path:
-    """The folder of a pattern: its parts before the first wildcard."""
-    fixed = [part for part in pattern.parts]
-    for index, part in enumerate(fixed):
-        if glob.has_magic(part):
-            return Path(*fixed[:index])
-    return pattern.parent
-
-
-def _inside(path: Path, root: Path) -> None:
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise LogError(
-            f"{path.as_posix()}: a symbolic link that leads out of {root.as_posix()}; "
-            "copy the file there, or name its true path"
-        )
-
-
-def _walk(root: Path) -> list[Path]:
-    found = []
-    for path in sorted(root.rglob("*")):
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
-            continue
-        if path.is_file() or path.is_symlink():
-            _inside(path, root)
-        if path.is_file():
-            found.append(path)
-    return found
+def openers(entry: Entry) -> dict[str, Open]:
+    """How to open each file of an entry, by its path below the folder."""
+    home = entry.path if entry.is_folder else entry.path.parent
+    return {
+        file.relative_to(home).as_posix(): partial(opening.opened, file) for file in entry.files
+    }
 
 
 def of_name(name: str) -> Format:

@@ -31,7 +31,7 @@ class Point:
 def final(
     compute: npt.ArrayLike,
     loss: npt.ArrayLike,
-    window: float = 0.03,
+    window: float,
     *,
     end: float | None = None,
 ) -> Point:
@@ -94,7 +94,7 @@ def along(
     loss: npt.ArrayLike,
     fractions: Sequence[float],
     schedule: str,
-    window: float = 0.03,
+    window: float,
     *,
     end: float | None = None,
 ) -> list[Point]:

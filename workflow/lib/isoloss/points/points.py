@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from isoloss.points.final import Point, final, last
+from isoloss.points.settings import Selection
 from isoloss.units import PFLOP_S_DAY
 
 WHOLE = 0.99  # a run that has this share of its planned tokens has not been cut
@@ -20,12 +21,7 @@ def points(
     flops: pd.DataFrame,
     quality: pd.DataFrame,
     metrics: Sequence[str],
-    *,
-    select: str,
-    window: float,
-    per_run: int = 8,
-    start: float = 0.1,
-    mid_schedule: str = "leave_out",
+    settings: Selection,
 ) -> pd.DataFrame:
     """One row a point, metric and convention: compute (PFLOP/s-days), loss (nats), N and D.
 
@@ -35,11 +31,9 @@ def points(
     tokens or, where the FLOP table has a `conversion`, that times the logged compute. The end of a
     run is its last value of any metric.
 
-    select: `final` and `last` take one point, at the end of a run; `curve` takes `per_run`, evenly
-    spaced in log compute from the share `start` of the run to its end, each like `final`.
-    mid_schedule: `use`, or `leave_out`, points where the learning rate was still to fall: those
-    before the end, and ends of runs cut before their planned tokens, unless the schedule is
-    constant. A point that does not enter a fit has `used` false and a reason.
+    Points where the learning rate was still to fall are those before the end, and ends of runs cut
+    before their planned tokens, unless the schedule is constant. A point that does not enter a fit
+    has `used` false and a reason.
 
     Raises ValueError for runs whose logs cannot be read, unless the study leaves them out.
     """
@@ -49,7 +43,8 @@ def points(
     ends = kept.groupby("run")[["tokens", "compute_pflop_s_days"]].max()
     by_run = {str(run): table for run, table in flops.groupby("run")}
     info = {run["run"]: run for run in runs}
-    shares = np.geomspace(start, 1, per_run) if select == "curve" else np.ones(1)
+    along = settings.select == "curve"
+    shares = np.geomspace(settings.start, 1, settings.per_run) if along else np.ones(1)
     rows = []
     curves = dict(list(kept.groupby(["run", "metric"], sort=True)))
     for run, metric in product(info, metrics):
@@ -62,7 +57,7 @@ def points(
             axis = "compute_pflop_s_days" if logged else "tokens"
             if axis not in chosen:
                 stops = shares * float(ends[axis].get(run, np.nan))
-                chosen[axis] = [_point(curve, axis, stop, select, window) for stop in stops]
+                chosen[axis] = [_point(curve, axis, stop, settings) for stop in stops]
             unit = float(cost.conversion if logged else cost.flop_per_token / PFLOP_S_DAY)
             for share, (point, at) in zip(shares, chosen[axis], strict=True):
                 early = _mid_schedule(info[run], float(share), tokens)
@@ -79,7 +74,7 @@ def points(
                         "loss": point.loss,
                         "loss_se": point.loss_se,
                         "rows": point.rows,
-                        "used": sound and (mid_schedule == "use" or not early),
+                        "used": sound and (settings.mid_schedule == "use" or not early),
                         "reason": "; ".join(filter(None, reasons)),
                         "parameters": cost.parameters_counted,
                         "tokens": tokens * share if logged else at,
@@ -117,9 +112,7 @@ def _readable(quality: pd.DataFrame) -> None:
         )
 
 
-def _point(
-    curve: pd.DataFrame, axis: str, end: float, select: str, window: float
-) -> tuple[Point, float]:
+def _point(curve: pd.DataFrame, axis: str, end: float, settings: Selection) -> tuple[Point, float]:
     """The point of one curve at or before `end`, and where it lies on the axis."""
     if curve.empty:
         return Point(np.nan, np.nan, 0, 0.0, "no value is kept"), np.nan
@@ -128,5 +121,8 @@ def _point(
         return Point(np.nan, np.nan, 0, 0.0, f"the log has no {axis}"), np.nan
     x, loss = curve[axis].to_numpy(), curve["value"].to_numpy()
     last_x = float(x.max())
-    point = last(x, loss) if select == "last" else final(x, loss, window, end=max(end, last_x))
+    if settings.select == "last":
+        point = last(x, loss)
+    else:
+        point = final(x, loss, settings.window, end=max(end, last_x))
     return point, end if point.rows > 1 else last_x

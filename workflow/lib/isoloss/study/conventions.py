@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
+from isoloss.flops.conventions import CONVENTIONS
 from isoloss.flops.counting import counter
+from isoloss.flops.settings import Compute
+from isoloss.logs.settings import Reading
 from isoloss.study.validation import InputError, did_you_mean
 
 Run = Mapping[str, Any]
@@ -14,7 +16,7 @@ NEEDS = ("architecture", "sequence_length")  # of every convention that is not 6
 COSTS = ("breakdown", "overtake")  # figures that are drawn from architectures
 
 
-def complete(path: Path, section: Mapping[str, Any], runs: Sequence[Run]) -> Mapping[str, Any]:
+def with_headline(path: Path, section: Mapping[str, Any], runs: Sequence[Run]) -> Mapping[str, Any]:
     """The study's `compute`, with the headline that goes without saying."""
     if "headline" in section:
         return section
@@ -28,10 +30,11 @@ def complete(path: Path, section: Mapping[str, Any], runs: Sequence[Run]) -> Map
     )
 
 
-def check(
+def check_compute(
     path: Path,
     sheet: Path,
-    settings: Mapping[str, Any],
+    compute: Compute,
+    log: Reading,
     runs: Sequence[Run],
     text: Callable[[Run], bytes | None],
 ) -> None:
@@ -39,48 +42,51 @@ def check(
 
     path: the study. sheet: its run sheet. text: a run's log, None where it is not looked at.
     """
-    section, log = settings["compute"], settings["log"]
-    conventions = dict.fromkeys([section["headline"], *section.get("also", [])])
-    declared = section.get("logged")
-    for convention in conventions if declared is None else [*conventions, declared]:
+    conventions = compute.conventions
+    for convention in conventions if compute.logged is None else [*conventions, compute.logged]:
         if convention not in CONVENTIONS:
             raise InputError(
                 f"{path}: compute: there is no convention `{convention}`."
                 f"{did_you_mean(convention, CONVENTIONS)}"
             )
-    if declared == "logged":
-        raise InputError(
-            f"{path}: compute.logged: `logged` does not say what the logged compute was counted "
-            "in; name the convention, for example 6n_non_embedding."
-        )
-    if "logged" in (*conventions, *section) and "compute" not in log:
+    if ("logged" in conventions or compute.logged is not None) and log.compute is None:
         raise InputError(
             f"{path}: convention `logged` takes the compute from the log; name its column: "
             "`log: {compute: <column>}`."
         )
-    counted = [name for name in dict.fromkeys([*conventions, declared or "logged"])]
-    counted = [name for name in counted if name != "logged"]
-    if "hardware" in counted and "recompute" not in section:
-        raise InputError(
-            f"{path}: convention `hardware` counts what is computed again; say what that is: "
-            f"`compute: {{recompute: ...}}`, one of {', '.join(RECOMPUTED)}."
-        )
+    counted = dict.fromkeys([*conventions, compute.logged or "logged"])
+    counted.pop("logged", None)
     for convention in counted:
         _given(sheet, convention, runs)
-    _countable(sheet, counted, section, runs)
-    if "compute" in log and declared is None and counted:
-        for run in runs:
-            if not _has_tokens(run, log, text(run)):
-                raise InputError(
-                    f"{path}: compute: convention `{counted[0]}` needs tokens, but the log of run "
-                    f"{run['run']} has only compute. Declare what that was counted in "
-                    "(`compute: {logged: <convention>}`) to have it converted, or use `logged` "
-                    "alone."
-                )
+    _countable(sheet, list(counted), compute.recompute, runs)
+    if log.compute is not None and compute.logged is None:
+        for convention in list(counted)[:1]:
+            _convertible(path, convention, runs, log, text)
+
+
+def check_costs(sheet: Path, figures: Sequence[str], runs: Sequence[Run]) -> None:
+    """Whether every run has what the figures of costs are drawn from; raises InputError."""
     for figure in COSTS:
-        if figure in settings["figures"]:
+        if figure in figures:
             for line, run in enumerate(runs, start=2):
                 _needs(sheet, line, run, f"figure `{figure}`", NEEDS)
+
+
+def _convertible(
+    path: Path,
+    convention: str,
+    runs: Sequence[Run],
+    log: Reading,
+    text: Callable[[Run], bytes | None],
+) -> None:
+    """Whether every log has tokens, where nothing says what its compute was counted in."""
+    for run in runs:
+        if not _has_tokens(run, log, text(run)):
+            raise InputError(
+                f"{path}: compute: convention `{convention}` needs tokens, but the log of run "
+                f"{run['run']} has only compute. Declare what that was counted in "
+                "(`compute: {logged: <convention>}`) to have it converted, or use `logged` alone."
+            )
 
 
 def _given(sheet: Path, convention: str, runs: Sequence[Run]) -> None:
@@ -105,10 +111,10 @@ def _needs(
 
 
 def _countable(
-    sheet: Path, conventions: Sequence[str], section: Mapping[str, Any], runs: Sequence[Run]
+    sheet: Path, conventions: Sequence[str], recompute: str | None, runs: Sequence[Run]
 ) -> None:
     """Whether each run can be counted, which may depend on what its architecture says."""
-    count = counter(sheet.parent, section.get("recompute"))
+    count = counter(sheet.parent, recompute)
     for line, run in enumerate(runs, start=2):
         for convention in conventions:
             try:
@@ -117,9 +123,9 @@ def _countable(
                 raise InputError(f"{sheet}, line {line}, run {run['run']}: {error}.") from error
 
 
-def _has_tokens(run: Run, log: Mapping[str, Any], text: bytes | None) -> bool:
+def _has_tokens(run: Run, log: Reading, text: bytes | None) -> bool:
     """Whether tokens may come out of a run's log; where it is not looked at, they may."""
-    if text is None or "tokens_per_step" in run or {"tokens", "samples"} & log.keys():
+    if text is None or "tokens_per_step" in run or {"tokens", "samples"} & log.columns.keys():
         return True
     from isoloss.logs.registry import FORMATS  # heavy, and hardly ever needed
 

@@ -42,8 +42,8 @@ def read_points_table(
     return [row for _, row in numbered]
 
 
-def conventions(
-    path: Path, rows: Sequence[Row], compute: Mapping[str, Any] | None
+def check_table_compute(
+    path: Path, rows: Sequence[Row], section: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """The study's `compute`, or what goes without saying, checked against the rows.
 
@@ -51,9 +51,8 @@ def conventions(
     the table's parameters are, is 6 x parameters x tokens.
     """
     logged = all("compute_pflop_s_days" in row for row in rows)
-    if compute is None:
-        return {"headline": LOGGED if logged else SIX_N_D}
-    named = list(dict.fromkeys([compute["headline"], *compute.get("also", [])]))
+    compute: dict[str, Any] = {"headline": LOGGED if logged else SIX_N_D, **section}
+    named = list(dict.fromkeys([compute["headline"], *compute["also"]]))
     counted = [name for name in named if name.startswith("6n")]
     for name in named:
         if name not in (LOGGED, *counted):

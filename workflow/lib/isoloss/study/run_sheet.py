@@ -7,7 +7,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from isoloss.study.validation import InputError, check, did_you_mean
+from isoloss.logs.errors import LogError
+from isoloss.logs.paths import below, cell_files, cell_parts, matches
+from isoloss.study.validation import InputError, did_you_mean, validate
 
 Row = dict[str, Any]
 
@@ -20,29 +22,9 @@ def read_run_sheet(path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any
     if not path.is_file():
         raise InputError(f"{path}: there is no such run sheet; `runs:` is a CSV, one row a run.")
     numbered = read_rows(path, schema, arms)
-    for line, row in numbered:
-        for name in ("log", "architecture"):
-            for part in parts(row.get(name, "")):
-                _exists(path, line, name, part)
-    _unique(path, numbered)
+    logs = {line: _files(path, line, row) for line, row in numbered}
+    _unique(path, numbered, logs)
     return [row for _, row in numbered]
-
-
-def parts(cell: str) -> list[str]:
-    """The paths that a cell joins with `;`."""
-    return [part.strip() for part in cell.split(";") if part.strip()]
-
-
-def log_files(folder: Path, row: Mapping[str, Any]) -> list[Path]:
-    """Every log file of a run: globs and folders spelt out, in order of name."""
-    files: list[Path] = []
-    for part in parts(row["log"]):
-        path = folder / part
-        if path.is_dir():
-            files += sorted(item for item in path.rglob("*") if item.is_file())
-        else:
-            files += [path] if path.exists() else sorted(folder.glob(part))
-    return files
 
 
 def read_rows(
@@ -55,7 +37,7 @@ def read_rows(
     """
     numbered = _rows(path, schema)
     for line, row in numbered:
-        check(row, schema, f"{path}, line {line}, run {row.get('run', '?')}")
+        validate(row, schema, f"{path}, line {line}, run {row.get('run', '?')}")
         if row["arm"] not in arms:
             raise InputError(
                 f"{path}, line {line}: arm `{row['arm']}` is not an arm of the study."
@@ -123,17 +105,50 @@ def _value(text: str, column: Mapping[str, Any]) -> str | float:
     return text
 
 
-def _unique(path: Path, rows: Sequence[tuple[int, Row]]) -> None:
+def _files(path: Path, line: int, row: Row) -> list[Path]:
+    """The files of a run's log, none of which is missing; its architecture is there too."""
+    for part in cell_parts(row["log"]):
+        if not matches(below(path.parent, part)):
+            raise _missing(path, line, "log", part)
+    if "architecture" in row and not (path.parent / row["architecture"]).is_file():
+        raise _missing(path, line, "architecture", row["architecture"])
+    try:
+        files = cell_files(path.parent, row["log"])
+    except LogError as error:
+        raise InputError(f"{path}, line {line}: log: {error}") from error
+    if not files:
+        raise InputError(
+            f"{path}, line {line}: log `{row['log']}` holds no file (hidden ones are not read)."
+        )
+    return files
+
+
+def _missing(path: Path, line: int, name: str, part: str) -> InputError:
+    """What to say of a file that is not there."""
+    target = path.parent / part
+    folder = target.parent
+    siblings = [item.name for item in folder.iterdir()] if folder.is_dir() else []
+    near = get_close_matches(target.name, siblings, n=1)
+    hint = f" Did you mean `{Path(part).with_name(near[0]).as_posix()}`?" if near else ""
+    return InputError(
+        f"{path}, line {line}: {name} `{part}` does not exist; paths are relative to "
+        f"{path.parent.as_posix()}/.{hint}"
+    )
+
+
+def _unique(
+    path: Path, rows: Sequence[tuple[int, Row]], logs: Mapping[int, Sequence[Path]]
+) -> None:
     """No log in two runs but in a store that holds several."""
-    logs: dict[Path, int] = {}
+    lines: dict[Path, int] = {}
     for line, row in rows:
-        for file in {file.resolve(): file for file in log_files(path.parent, row)}.values():
-            if file.resolve() in logs and not _store(file):
+        for file in {file.resolve(): file for file in logs[line]}.values():
+            if file.resolve() in lines and not _store(file):
                 raise InputError(
                     f"{path}, line {line}: log `{row['log']}` is that of line "
-                    f"{logs[file.resolve()]} already ({file}); each run has a log of its own."
+                    f"{lines[file.resolve()]} already ({file}); each run has a log of its own."
                 )
-            logs[file.resolve()] = line
+            lines[file.resolve()] = line
 
 
 def _store(file: Path) -> bool:
@@ -145,17 +160,3 @@ def _store(file: Path) -> bool:
         return BY_NAME[detect(file)].read_all is not None
     except ValueError:
         return True  # part of a store that has no meaning by itself; reading tells
-
-
-def _exists(path: Path, line: int, name: str, part: str) -> None:
-    target = path.parent / part
-    if target.exists() or (any(sign in part for sign in "*?[") and any(path.parent.glob(part))):
-        return
-    folder = target.parent
-    siblings = [item.name for item in folder.iterdir()] if folder.is_dir() else []
-    near = get_close_matches(target.name, siblings, n=1)
-    hint = f" Did you mean `{Path(part).with_name(near[0]).as_posix()}`?" if near else ""
-    raise InputError(
-        f"{path}, line {line}: {name} `{part}` does not exist; paths are relative to "
-        f"{path.parent.as_posix()}/.{hint}"
-    )

@@ -10,18 +10,21 @@ from typing import Any
 
 from isoloss.fit.problem import FitError
 from isoloss.fit.request import ISOFLOP, Request, requests, require
+from isoloss.logs.paths import cell_files
 from isoloss.points.final_point import final_point
-from isoloss.study import conventions as compute
-from isoloss.study.points_table import conventions, read_points_table
-from isoloss.study.run_sheet import log_files, read_run_sheet
-from isoloss.study.validation import InputError, check, did_you_mean, read_yaml
+from isoloss.study.conventions import check_compute, check_costs, with_headline
+from isoloss.study.points_table import check_table_compute, read_points_table
+from isoloss.study.run_sheet import read_run_sheet
+from isoloss.study.sections import Sections, typed
+from isoloss.study.validation import InputError, defaults, did_you_mean, read_yaml, validate
 
 NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
 GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
-LOGGED = ("step", "tokens", "samples", "compute", "wall_time")  # keys of `log` that name a column
 PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
 FROM_LOGS = {"clean", "quality", "flops", "breakdown", "overtaking", "consistency"}
 SHOWS = {"surface": "chinchilla", "isoflop": ISOFLOP}  # figures of one law
+SCHEMAS = ("config", "study", "runs", "points_table", "published")
+# Sections whose settings `config/config.yaml` may give for every study.
 SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "figures", "tables")
 
 
@@ -29,13 +32,14 @@ SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "figures",
 class Study:
     """A checked study.
 
-    settings: its file over the defaults, every section complete. runs: rows of its run sheet, or
-    of its table of points (absent cells left out). folder: what the paths in the run sheet are
-    relative to.
+    settings: its file over the defaults, every section complete. typed: the sections as their
+    stages take them. runs: rows of its run sheet, or of its table of points (absent cells left
+    out). folder: what the paths in the run sheet are relative to.
     """
 
     name: str
     settings: Mapping[str, Any]
+    typed: Sections
     runs: tuple[Mapping[str, Any], ...]
     folder: Path
 
@@ -53,14 +57,12 @@ class Study:
     @property
     def conventions(self) -> tuple[str, ...]:
         """The FLOP conventions, the headline first."""
-        compute = self.settings["compute"]
-        return tuple(dict.fromkeys([compute["headline"], *compute.get("also", [])]))
+        return self.typed.compute.conventions
 
     @property
     def table(self) -> str | None:
         """The path of its table of final points, where it does not start from logs."""
-        path: str | None = self.settings["points"].get("table")
-        return path
+        return self.typed.points.table
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -68,23 +70,26 @@ class Study:
         return requests(self.settings["fit"])
 
     def files(self, run: Mapping[str, Any]) -> list[Path]:
-        """Every log file of a run."""
-        return log_files(self.folder, run)
+        """Every file that the readers of a run's log open."""
+        return cell_files(self.folder, run["log"])
 
-    def shards(self, runs_per_shard: int) -> dict[str, list[Mapping[str, Any]]]:
-        """Runs by shard: a power of two of shards, a run's shard from a hash of its name.
 
-        Adding a run touches one shard, unless it doubles their number.
-        """
-        count = 1
-        while count * runs_per_shard < len(self.runs):
-            count *= 2
-        shards: dict[str, list[Mapping[str, Any]]] = {}
-        for run in self.runs:
-            digest = hashlib.sha256(run["run"].encode()).digest()
-            index = int.from_bytes(digest[:4]) % count
-            shards.setdefault(f"{index}-of-{count}", []).append(run)
-        return dict(sorted(shards.items()))
+def shards(
+    runs: Sequence[Mapping[str, Any]], runs_per_shard: int
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Runs by shard: a power of two of shards, a run's shard from a hash of its name.
+
+    Adding a run touches one shard, unless it doubles their number.
+    """
+    count = 1
+    while count * runs_per_shard < len(runs):
+        count *= 2
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for run in runs:
+        digest = hashlib.sha256(run["run"].encode()).digest()
+        index = int.from_bytes(digest[:4]) % count
+        found.setdefault(f"{index}-of-{count}", []).append(run)
+    return dict(sorted(found.items()))
 
 
 def load(
@@ -99,9 +104,12 @@ def load(
     folder: where `<study>.yaml` are. schemas: where the JSON schemas are. figures, tables: those
     that exist, with the stages that they are made from.
     """
-    rules = {name: read_yaml(schemas / f"{name}.schema.yaml") for name in ("config", "study")}
-    rules["config"]["properties"] |= {key: rules["study"]["properties"][key] for key in SECTIONS}
-    check(config, rules["config"], "config/config.yaml")
+    rules = {name: read_yaml(schemas / f"{name}.schema.yaml") for name in SCHEMAS}
+    shared = {key: rules["study"]["properties"][key] for key in SECTIONS}
+    rules["config"]["properties"] |= shared
+    validate(config, rules["config"], "config/config.yaml")
+    base = _over(defaults(rules["study"]), defaults(rules["config"]))
+    base = _over(base, {key: value for key, value in config.items() if key != "studies"})
     names = config["studies"]
     names = names.split() if isinstance(names, str) else names
     known = sorted(path.stem for path in folder.glob("*.yaml"))
@@ -117,38 +125,37 @@ def load(
                 f"{did_you_mean(name, known)}"
             )
     return {
-        name: _study(
-            name, folder / f"{name}.yaml", config, rules["study"], schemas, figures, tables
-        )
+        name: _study(folder / f"{name}.yaml", base, rules, figures, tables)
         for name in dict.fromkeys(names)
     }
 
 
+def _over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings over others, key by key where a section has keys of its own."""
+    merged = dict(base)
+    for key, value in own.items():
+        both = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+        merged[key] = base[key] | value if both else value
+    return merged
+
+
 def _study(
-    name: str,
     path: Path,
-    config: Mapping[str, Any],
-    rules: Mapping[str, Any],
-    schemas: Path,
+    base: Mapping[str, Any],
+    rules: Mapping[str, Mapping[str, Any]],
     figures: Mapping[str, Sequence[str]],
     tables: Mapping[str, Sequence[str]],
 ) -> Study:
+    """The study of a file. base: the settings that it may override. rules: the JSON schemas."""
     own = read_yaml(path)
-    check(own, rules, str(path))
+    validate(own, rules["study"], str(path))
     baselines = [arm for arm, value in own["arms"].items() if value.get("role") == "baseline"]
     if len(baselines) != 1:
         raise InputError(
             f"{path}: arms: {len(baselines)} arms have `role: baseline`; exactly one must have it "
             f"(the arms are {', '.join(own['arms'])})."
         )
-    settings = {"exclude": {}} | own
-    for section in SECTIONS:
-        default = config[section]
-        settings[section] = (
-            default | own.get(section, {})
-            if isinstance(default, Mapping)
-            else own.get(section, default)
-        )
+    settings = _over(base, own)
     for section, known in (("figures", figures), ("tables", tables)):
         for item in settings[section]:
             if item not in known:
@@ -168,23 +175,24 @@ def _study(
         )
     sheet = Path(own.get("runs", table))
     if table is None:
-        runs = read_run_sheet(sheet, read_yaml(schemas / "runs.schema.yaml"), own["arms"])
-        settings["compute"] = compute.complete(path, own.get("compute", {}), runs)
+        runs = read_run_sheet(sheet, rules["runs"], own["arms"])
+        settings["compute"] = with_headline(path, settings["compute"], runs)
     else:
-        row = read_yaml(schemas / "points_table.schema.yaml")
-        runs = read_points_table(sheet, row, own["arms"], own["metrics"])
-        settings["compute"] = conventions(path, runs, own.get("compute"))
+        runs = read_points_table(sheet, rules["points_table"], own["arms"], own["metrics"])
+        settings["compute"] = check_table_compute(path, runs, settings["compute"])
         for section, known in (("figures", figures), ("tables", tables)):
             settings[section] = _without_logs(path, section, settings[section], known, own)
-    study = Study(name, settings, tuple(runs), sheet.parent)
+    study = Study(path.stem, settings, typed(path, settings), tuple(runs), sheet.parent)
     _excluded(path, study)
     if table is None:
         for run in study.runs:
             _logged_names(path, run, study)
-        compute.check(path, sheet, settings, runs, lambda run: _text(study.files(run)))
+        compute, log = study.typed.compute, study.typed.log
+        check_compute(path, sheet, compute, log, runs, lambda run: _text(study.files(run)))
+        check_costs(sheet, settings["figures"], runs)
     _laws(path, study)
     if "published" in own:
-        _published(Path(own["published"]), read_yaml(schemas / "published.schema.yaml"), study)
+        _published(Path(own["published"]), rules["published"], study)
     return study
 
 
@@ -261,8 +269,8 @@ def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
     content = _text(files)
     if content is None:
         return
-    log, metrics = study.settings["log"], study.settings["metrics"]
-    named = {f"log.{role}": log[role] for role in LOGGED if role in log}
+    metrics = study.settings["metrics"]
+    named = {f"log.{role}": column for role, column in study.typed.log.columns.items()}
     named |= {f"metrics.{key}": value.get("column", key) for key, value in metrics.items()}
     for key, column in named.items():
         word = rb"(?<![\w.])" + re.escape(column.encode()) + rb"(?![\w.])"
@@ -286,7 +294,7 @@ def _published(path: Path, rules: Mapping[str, Any], study: Study) -> None:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file of published numbers.")
     published = read_yaml(path)
-    check(published, rules, str(path))
+    validate(published, rules, str(path))
     known: dict[str, Iterable[str]] = {
         "arm": study.arms,
         "candidate": [arm for arm in study.arms if arm != study.baseline],

@@ -1,6 +1,7 @@
 """Checks of what people write by hand; each raises one message with place, value and mend."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -51,7 +52,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def check(instance: Any, schema: Mapping[str, Any], where: str) -> None:
+def validate(instance: Any, schema: Mapping[str, Any], where: str) -> None:
     """Raise the first violation of a JSON schema as `where: key: what is wrong, what to do`."""
     for key, number in _floats(instance):
         if not isfinite(number):  # which no rule of a schema refuses
@@ -59,6 +60,17 @@ def check(instance: Any, schema: Mapping[str, Any], where: str) -> None:
     errors = sorted(Draft202012Validator(schema).iter_errors(instance), key=lambda e: str(e.path))
     if errors:
         raise InputError(f"{where}: {_explain(errors[0])}")
+
+
+def defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that a schema states: of its keys, and of the keys of its sections."""
+    found: dict[str, Any] = {}
+    for key, rule in schema["properties"].items():
+        if "default" in rule:
+            found[key] = deepcopy(rule["default"])
+        elif "properties" in rule:
+            found[key] = defaults(rule)
+    return found
 
 
 def _floats(instance: Any, key: str = "") -> Iterator[tuple[str, float]]:

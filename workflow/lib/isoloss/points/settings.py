@@ -1,0 +1,31 @@
+"""The settings of the points: section `points` of a study."""
+
+from dataclasses import dataclass
+
+CHOICES = {"select": ("final", "last", "curve"), "mid_schedule": ("leave_out", "use")}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which points of a run enter the fits.
+
+    select: `final` and `last` take one point, at the end of a run; `curve` takes `per_run`, evenly
+    spaced in log compute from the share `start` of the run to its end, each like `final`. window:
+    the last share of the run (of `curve`, of the run up to each point) that is fitted.
+    mid_schedule: `use`, or `leave_out`, points where the learning rate was still to fall. table:
+    path of a table of final points to start from, instead of logs.
+
+    Raises ValueError for another word as `select` or `mid_schedule`.
+    """
+
+    select: str
+    window: float
+    per_run: int
+    start: float
+    mid_schedule: str
+    table: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in CHOICES.items():
+            if (value := getattr(self, name)) not in known:
+                raise ValueError(f"{name}: `{value}` is not one of {', '.join(known)}")

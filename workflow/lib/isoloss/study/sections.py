@@ -1,0 +1,46 @@
+"""The sections of a study as the stages take them: typed, frozen, each defined by its stage."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from isoloss.cleaning.settings import Cleaning, Quality
+from isoloss.flops.settings import Compute
+from isoloss.logs.settings import Reading
+from isoloss.points.settings import Selection
+from isoloss.study.validation import InputError
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The sections of one study."""
+
+    log: Reading
+    clean: Cleaning
+    quality: Quality
+    points: Selection
+    compute: Compute
+
+
+def typed(path: Path, settings: Mapping[str, Any]) -> Sections:
+    """The sections of complete, schema-checked settings; InputError where values do not agree.
+
+    path: of the study.
+    """
+
+    def made(name: str, kind: Callable[..., Section]) -> Section:
+        try:
+            return kind(**settings[name])
+        except ValueError as error:
+            raise InputError(f"{path}: {name}.{error}.") from error
+
+    return Sections(
+        log=made("log", Reading),
+        clean=made("clean", Cleaning),
+        quality=made("quality", Quality),
+        points=made("points", Selection),
+        compute=made("compute", Compute),
+    )
