@@ -172,8 +172,8 @@ def test_make_check_tells_of_every_study_or_of_those_named(make):
     pages = {f"The page with every curve: results/page/{s}.html" for s in ("tiny", "logged")}
     both = make("check")
     assert pages <= set(both.splitlines())
-    assert "tiny: 8 runs: 8 ok" in both
-    assert make("check", "STUDIES=tiny logged").splitlines()[-30:] == both.splitlines()[-30:]
+    told = both[both.index("tiny: 8 runs: 8 ok") :]
+    assert make("check", "STUDIES=tiny logged").endswith(told)
     one = make("check", "STUDY=logged").splitlines()
     assert pages & set(one) == {one[-1]} == {"The page with every curve: results/page/logged.html"}
 
