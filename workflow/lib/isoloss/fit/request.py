@@ -14,6 +14,8 @@ from isoloss.fit.problem import FitError
 from isoloss.fit.registry import LAWS
 
 ISOFLOP = "isoflop"  # no law of loss: the best size at each budget
+# What the study's schema takes, where it says `law` and `method`.
+NAMES = {"law": [*LAWS, ISOFLOP], "method": [*ESTIMATORS, *isoflop.ORDERS]}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.fit.problem import FitError
-from isoloss.fit.request import ISOFLOP, Request, requests, require
+from isoloss.fit.request import ISOFLOP, NAMES, Request, requests, require
 from isoloss.logs.paths import cell_files
 from isoloss.points.final_point import final_point
 from isoloss.study.conventions import check_compute, check_costs, with_headline
@@ -105,6 +105,10 @@ def load(
     that exist, with the stages that they are made from.
     """
     rules = {name: read_yaml(schemas / f"{name}.schema.yaml") for name in SCHEMAS}
+    fit = rules["study"]["properties"]["fit"]["properties"]
+    for name, known_names in NAMES.items():
+        for part in (fit, fit["also"]["items"]["properties"]):
+            part[name]["enum"] = known_names
     shared = {key: rules["study"]["properties"][key] for key in SECTIONS}
     rules["config"]["properties"] |= shared
     validate(config, rules["config"], "config/config.yaml")
