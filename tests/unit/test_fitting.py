@@ -187,8 +187,11 @@ def test_huber_with_a_wide_delta_would_be_least_squares():
     loss = LAWS["power_floor"].value(LADDER, *TRUTH["power_floor"])
     loss = loss * np.exp(np.random.default_rng(1).normal(0, 1e-4, 12))  # All within delta.
     robust, plain = fit(LADDER, loss, "power_floor", "huber_log"), fit(LADDER, loss, "power_floor")
-    assert_allclose(parameters(robust), parameters(plain), rtol=1e-7)
-    assert_allclose(robust.objective, plain.objective, rtol=1e-12)
+    assert_allclose(parameters(robust), parameters(plain), rtol=1e-11)  # polished minima
+    # log(loss / law) of residuals r is known to eps / r, whatever the minimum.
+    assert_allclose(
+        robust.objective, plain.objective, rtol=4 * np.finfo(float).eps / plain.rms_log_residual
+    )
 
 
 def test_huber_methods_have_no_standard_errors_of_their_own():

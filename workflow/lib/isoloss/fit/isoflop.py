@@ -4,6 +4,7 @@ Approach 2 of Hoffmann et al. 2022 (arXiv:2203.15556): at each budget a parabola
 loss in log N, whose minimum gives N* and D* = C / (6 N*); over budgets, power laws in C.
 """
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -126,11 +127,19 @@ def fit_budget(
 
 
 def _minimum(coefficients: Floats) -> float | None:
-    """Where a polynomial has its lowest interior minimum on (-1, 1), if it has one."""
+    """Where a polynomial of degree 2 or 3 has its lowest interior minimum on (-1, 1), if any.
+
+    The roots of its slope a x^2 + b x + c are q / a and c / q with q = -(b +- sqrt(b^2 - 4 a c)) / 2,
+    the sign that of b: stable where a is all but 0, as eigenvalues are not.
+    """
+    c, b, a = (k * float(coefficients[k]) if k < coefficients.size else 0.0 for k in (1, 2, 3))
+    inner = b * b - 4 * a * c
+    if inner < 0:
+        return None
+    q = -(b + math.copysign(math.sqrt(inner), b)) / 2
+    places = [top / bottom for top, bottom in ((q, a), (c, q)) if bottom != 0]
+    inside = [x for x in places if -1 < x < 1 and 2 * a * x + b > 0]
     curve = np.polynomial.Polynomial(coefficients)
-    roots = curve.deriv().roots()
-    places = roots[np.isreal(roots)].real
-    inside = [float(x) for x in places if -1 < x < 1 and curve.deriv(2)(x) > 0]
     return min(inside, key=curve) if inside else None
 
 

@@ -21,6 +21,7 @@ from isoloss.units import Floats
 
 Rows = npt.NDArray[Any]  # Indices, or a mask.
 Curvature = Callable[[Floats], Floats]
+ROUGH = 20  # Iterations that only look where a minimum lies.
 
 
 class Model(Protocol):
@@ -136,7 +137,7 @@ def minimise(
     that lowers the objective and rises after one that does not (which is then not taken), so the
     iteration passes from the one to the other. A parameter at a bound that pushes outward is held.
     Converged: a step, without its damping, below tolerance in every parameter, relative to
-    1 + |parameter|.
+    1 + |parameter|. What converged is polished (`_polish`), unless `iterations` is a rough few.
     """
     batch, points = len(start), loss.shape[-1]
     loss, weights = (np.broadcast_to(a, (batch, points)) for a in (loss, weights))
@@ -147,13 +148,15 @@ def minimise(
     with np.errstate(over="ignore", invalid="ignore"):
         for first in range(0, batch, together):
             part = slice(first, first + together)
+            moving = _Batch(model, loss[part], weights[part], estimator, limit[part])
             best[part], converged[part] = _descend(
-                _Batch(model, loss[part], weights[part], estimator, limit[part]),
-                phi[part],
-                (lower, upper),
-                tolerance,
-                iterations,
+                moving, phi[part], (lower, upper), tolerance, iterations
             )
+            if iterations > ROUGH:
+                done = np.flatnonzero(converged[part])
+                phi[part][done], best[part][done] = _polish(
+                    moving.rows(done), phi[part][done], (lower, upper)
+                )
     return Minima(phi, best, converged)
 
 
@@ -204,6 +207,30 @@ def _descend(
         phi[rows[better]], best[rows[better]] = trial[better], reached[better]
         damping[rows] = np.clip(damping[rows] * np.where(better, 0.1, 5.0), 1e-15, 1e15)
     return best, converged
+
+
+def _polish(batch: _Batch, phi: Floats, bounds: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Newton steps on the gradient from a minimum, as long as they lower it.
+
+    The objective is flat to rounding within 1e-8 of its minimum, and where in there an iteration
+    that looks at it ends depends on the processor. The gradient tells to a few units of rounding.
+    """
+    lower, upper = bounds
+    best = np.full(len(phi), np.inf)
+    step = np.zeros_like(phi)
+    for _ in range(3):
+        trial = np.clip(phi + step, lower, upper)
+        slope, hessian, _ = _expand(batch, trial)
+        held = ((trial <= lower) & (slope > 0)) | ((trial >= upper) & (slope < 0))
+        length = np.sqrt(np.abs(np.einsum("bii->bi", hessian)))
+        left = np.max(np.abs(np.where(held, 0.0, slope)) / np.where(length > 0, length, 1), axis=1)
+        lower_now = left < best
+        phi = np.where(lower_now[:, None], trial, phi)
+        best = np.where(lower_now, left, best)
+        step = np.where(lower_now[:, None], _solve(hessian, slope, held), 0.0)
+        near = np.all(np.abs(step) <= 1e-6 * (1 + np.abs(phi)), axis=1)
+        step = np.where(near[:, None], step, 0.0)
+    return phi, batch.objective(phi)
 
 
 def _expand(batch: _Batch, phi: Floats) -> tuple[Floats, Floats, Floats]:
