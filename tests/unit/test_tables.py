@@ -204,3 +204,17 @@ def test_every_stage_schema_is_one_that_the_check_understands(root):
             assert rule["type"] in {"string", "number", "integer", "boolean"}, (path, name)
             assert rule.get("description"), (path, name)
             assert set(rule) <= {"type", "description", "enum", "minimum", "exclusiveMinimum"}
+
+
+def test_parquet_is_rounded_coarser_than_processors_agree_on_unless_it_is_exact(tmp_path):
+    schema = {"properties": {"x": {"type": "number"}}}
+    values = [1.2345678901234567, -4.5e-300, float("nan"), 0.0, 12345678901.0]
+    one, other = (pd.DataFrame({"x": np.array(values) * (1 + e)}) for e in (0, 4e-15))
+    paths = [tmp_path / f"{name}.parquet" for name in ("one", "other", "exact")]
+    tables.write(one, paths[0], schema)
+    tables.write(other, paths[1], schema)
+    tables.write(one, paths[2], schema | {"exact": True})
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    written = tables.read(paths[0], schema)["x"].to_numpy()
+    np.testing.assert_array_equal(written[[0, 2, 3]], [1.2345679, np.nan, 0.0])
+    np.testing.assert_array_equal(tables.read(paths[2], schema)["x"].to_numpy(), values)

@@ -129,7 +129,7 @@ def fit_budget(
 def _minimum(coefficients: Floats) -> float | None:
     """Where a polynomial of degree 2 or 3 has its lowest interior minimum on (-1, 1), if any.
 
-    The roots of its slope a x^2 + b x + c are q / a and c / q with q = -(b +- sqrt(b^2 - 4 a c)) / 2,
+    The roots of its slope a x^2 + b x + c are q / a and c / q with q = -(b +- sqrt(b^2 - 4 a c))/2,
     the sign that of b: stable where a is all but 0, as eigenvalues are not.
     """
     c, b, a = (k * float(coefficients[k]) if k < coefficients.size else 0.0 for k in (1, 2, 3))

@@ -114,4 +114,5 @@ def table_schema(path: Path) -> dict[str, Any]:
         name: {key: value for key, value in rule.items() if key != "description"}
         for name, rule in columns
     }
-    return {"properties": bare, "required": schema.get("required", list(bare))}
+    marks = {"exact": True} if schema.get("exact") else {}
+    return {"properties": bare, "required": schema.get("required", list(bare))} | marks
