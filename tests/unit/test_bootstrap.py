@@ -26,6 +26,19 @@ def test_every_kind_finds_the_standard_errors_of_a_long_ladder(kind):
     assert draws.converged.all()
 
 
+@pytest.mark.parametrize("kind", ["wild", "residual"])
+def test_residuals_that_are_drawn_are_freed_of_their_leverage(kind):
+    # A power law is linear in logs: the covariance of the draws is known, HC2 for wild.
+    x = np.column_stack([np.ones(5), -np.log(MLA[0])])
+    inverse = np.linalg.inv(x.T @ x)
+    hat = x @ inverse @ x.T
+    residual = (np.eye(5) - hat) @ np.log(MLA[1]) / np.sqrt(1 - np.diag(hat))
+    variance = residual**2 if kind == "wild" else np.full(5, residual.var())
+    expected = inverse @ x.T @ np.diag(variance) @ x @ inverse
+    draws = resample(solved(problem(*MLA)), MODELS, kind, 20000)
+    assert_allclose(spread(draws, draws.phi), expected, rtol=0.05)
+
+
 def test_jackknife_leaves_each_group_out_once():
     draws = resample(solved(problem(*MLA)), MODELS, "jackknife")
     order = np.argsort(MODELS)

@@ -178,6 +178,17 @@ def test_hardware_adds_what_is_computed_again():
         flop_per_token(LLAMA_LIKE, 512, "hardware", recompute="ful")
 
 
+def test_full_recomputation_routes_again_and_selective_does_not():
+    model = config("mixtral-8x7b-v0.1")
+    none, selective, full = (
+        components(model, 4096, "hardware", recompute=policy).set_index("component").training
+        for policy in ("none", "selective", "full")
+    )
+    assert full["router"] - none["router"] == 2 * 32 * 4096 * 8  # layers x hidden x experts
+    assert full["feed_forward"] - none["feed_forward"] == 2 * 32 * 2 * 3 * 4096 * 14336
+    assert selective["router"] == none["router"]
+
+
 @pytest.mark.parametrize("name", COUNTED)
 def test_one_document_is_the_sequence(name):
     model = config("kimi-linear-48b-a3b")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from isoloss.fit.fitting import fit
 from isoloss.multiplier.equal_loss import arm, multiplier, overlap
+from isoloss.multiplier.intervals import student
 from numpy.testing import assert_allclose
 from scipy import stats
 
@@ -45,12 +46,28 @@ def test_kimi_linear_at_loss_2_1_with_its_paired_interval(mla, kimi_linear):
     assert row["reason"] == ""
 
 
-def test_order_of_points_within_an_arm_does_not_matter(mla, kimi_linear):
-    turned = made(kimi_linear.compute[::-1], kimi_linear.loss[::-1], MODELS[::-1])
-    columns = ["multiplier", "ci_low", "ci_high"]
+@pytest.mark.parametrize("interval", ["delta_t", "jackknife_t"])
+def test_order_of_points_within_an_arm_does_not_matter(mla, kimi_linear, interval):
+    order = [3, 0, 4, 1, 2]
+    models = [MODELS[i] for i in order]
+    shuffled = made(kimi_linear.compute[order], kimi_linear.loss[order], models)
+    columns = ["multiplier", "ci_low", "ci_high", "residual_correlation"]
+    expected = multiplier(mla, kimi_linear, 2.1, interval=interval)[columns]
+    assert_allclose(multiplier(mla, shuffled, 2.1, interval=interval)[columns], expected)
     assert_allclose(
-        multiplier(mla, turned, 2.1)[columns], multiplier(mla, kimi_linear, 2.1)[columns]
+        multiplier(shuffled, mla, 2.1, interval=interval)["ci_low"], 1 / expected["ci_high"]
     )
+
+
+def test_the_arm_with_more_free_parameters_sets_the_degrees_of_freedom():
+    c = np.geomspace(0.5, 60, 8)
+    noise = np.exp(np.random.default_rng(3).normal(0, 1e-4, 8))
+    free = made(c, (1.4 + c**-0.15) * noise, law="power_floor")
+    bound = made(c, 2.4 * c**-0.05 * np.exp(-1e-3 * np.log(c) ** 2) * noise, law="power_floor")
+    assert (free.fit.free, bound.fit.free) == (3, 2)  # the floor of one is at 0
+    for arms in ((free, bound), (bound, free)):
+        row = multiplier(*arms, 2.2).iloc[0]
+        assert (row["pairing"], row["degrees_of_freedom"]) == ("paired", 8 - 3)
 
 
 def test_an_arm_against_itself_is_exactly_one_with_no_width(mla):
@@ -133,6 +150,24 @@ def test_jackknife_interval_is_that_of_refits_without_each_size(mla, kimi_linear
     se = np.sqrt(np.sum((left - np.log(row["multiplier"])) ** 2))
     width = np.log(row["ci_high"] / row["ci_low"]) / 2
     assert_allclose(width, stats.t.ppf(0.975, 4) * se, rtol=0.05)  # To first order in the shifts.
+
+
+def test_jackknife_interval_by_label_is_that_of_refits_without_each_label():
+    c = np.repeat([1.0, 4.0, 16.0, 64.0], 2) * np.tile([1.0, 1.1], 4)
+    labels = np.array(list("ssmmllxx"))
+    noise = np.exp(np.random.default_rng(1).normal(0, 2e-3, (2, 8)))
+    pair = [(c, level * c**-0.05 * e) for level, e in zip((2.3, 2.2), noise, strict=True)]
+
+    def shift(compute, loss, label):
+        """Of log C(2.1), linear in log coefficient and exponent: the power law's refit is exact."""
+        f, g = fit(compute, loss), fit(compute[labels != label], loss[labels != label])
+        moved = np.log(g.coefficient / f.coefficient), g.exponent - f.exponent
+        return moved[0] / f.exponent - np.log(f.coefficient / 2.1) / f.exponent**2 * moved[1]
+
+    left = [shift(*pair[0], label) - shift(*pair[1], label) for label in "smlx"]
+    row = multiplier(*(made(*each, labels, run=labels) for each in pair), 2.1).iloc[0]
+    width = np.log(row["ci_high"] / row["ci_low"]) / 2
+    assert_allclose(width, stats.t.ppf(0.975, 3) * np.sqrt(np.sum(np.square(left))), rtol=1e-6)
 
 
 def test_percentiles_are_those_of_the_multipliers_of_joint_draws(mla, kimi_linear):
@@ -235,6 +270,15 @@ def test_a_law_with_a_floor_or_a_break_has_its_multiplier():
         assert_allclose(table["multiplier"], 1.3, rtol=5e-3)
         assert (table["ci_low"] < table["ci_high"]).all()
         assert (multiplier(base, base, 2.0)[["multiplier", "ci_low"]] == 1).all(axis=None)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95])
+def test_half_of_what_an_interval_leaves_out_lies_on_either_side(confidence):
+    # With 2 degrees of freedom Student's quantile at q is (2 q - 1) / sqrt(2 q (1 - q)).
+    q = (1 + confidence) / 2
+    t = (2 * q - 1) / np.sqrt(2 * q * (1 - q))
+    found = student(np.ones(1), np.full(1, 9.0), np.full(1, 2.0), confidence, 0.0)
+    assert_allclose([found.low[0], found.high[0]], [1 - 3 * t, 1 + 3 * t])
 
 
 def test_a_higher_confidence_is_wider(mla, kimi_linear):

@@ -53,6 +53,19 @@ def test_standard_error_matches_the_scatter_of_repeated_runs(rho):
     )
 
 
+def test_the_autocorrelation_is_corrected_for_its_bias():
+    # Noise at right angles to every line: r = -1/8, rho = (r + 2/8) / (1 - 4/8) = 1/4.
+    x = np.arange(-7, 1) / 1000
+    noise = np.array([1, -1, -1, 1, 1, -1, -1, 1]) / 100
+    point = final(np.exp(x), 2 - x + noise)
+    assert_allclose([point.loss, point.effective_rows], [2, 8 * 0.75 / 1.25], rtol=1e-9)
+    line = np.column_stack([np.ones(8), x])
+    hat = line @ np.linalg.pinv(line)
+    correlated = toeplitz(0.25 ** np.arange(8.0))
+    variance = 8e-4 / np.trace(correlated - hat @ correlated) * hat[-1] @ correlated @ hat[-1]
+    assert_allclose(point.loss_se, math.sqrt(variance), rtol=1e-9)
+
+
 def test_few_effective_rows_are_said():
     point = final(*run(np.random.default_rng(3), 0.9), window=0.03)
     assert point.rows == 61

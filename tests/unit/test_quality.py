@@ -84,6 +84,14 @@ def test_a_run_that_diverged_is_left_out_with_the_step_and_its_values_are_flagge
     assert (table.loc["a", "verdict"], table.loc["a", "used"]) == ("look", True)
 
 
+@pytest.mark.parametrize("fraction", [0.02, 0.05, 0.2])
+def test_a_run_is_cut_where_more_than_the_fraction_of_its_tokens_is_missing(checked, fraction):
+    whole = round(1200 * (1 - fraction))
+    logs = {"a": curve(1)[: whole - 1], "b": curve(2)[: whole + 1]}
+    _, table = checked(logs, truncated_fraction=fraction)
+    assert list(table["findings"]) == ["truncated", ""]
+
+
 def test_a_run_that_was_cut_is_reported_and_left_out_only_if_the_study_asks(checked):
     logs = {"a": curve(1)[:1164], "b": curve(2)[:1190]}
     _, table = checked(logs)

@@ -107,6 +107,15 @@ def test_intervals_of_a_law_are_students_with_n_minus_2():
     assert np.log(2.3087 / coefficient["ci_low"]) == pytest.approx(q * 0.002 / 2.3087)
 
 
+def test_half_of_what_an_interval_of_a_law_leaves_out_lies_on_either_side():
+    found = claims(
+        {"source": "Paper", "fits": law()}, *OURS, headline="x", confidence=0.5
+    ).set_index("quantity")
+    # The quartile of Student's distribution with 3 degrees of freedom is 0.76489.
+    half = found.loc["exponent", "ci_high"] - 0.05347
+    assert half == pytest.approx(0.76489 * 0.0004, rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("exponent", "drawn", "said"),
     [

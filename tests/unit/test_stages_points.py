@@ -176,6 +176,16 @@ def test_points_along_a_run_are_evenly_spaced_in_log_compute_up_to_its_end():
     assert table["used"].all()
 
 
+def test_points_along_logged_compute_have_the_tokens_of_their_share():
+    cleaned = curve("z").assign(compute_pflop_s_days=lambda t: t["tokens"] / 1e8)
+    settings = section("points", select="curve", window=0.03, per_run=4, start=0.125)
+    runs = [scheduled("constant")]
+    costs = flops(("z", "logged", NAN))
+    table = points(cleaned, runs, costs, quality(runs), ["loss"], Selection(**settings))
+    np.testing.assert_allclose(table["compute_pflop_s_days"], [1.25, 2.5, 5, 10])
+    np.testing.assert_allclose(table["tokens"], [1.25e8, 2.5e8, 5e8, 1e9])
+
+
 def test_a_point_along_a_run_is_that_of_the_run_cut_there():
     table = along([scheduled("constant")], window=0.0301)  # no row on the window's edge
     whole = curve("z")
@@ -202,6 +212,8 @@ def test_using_them_is_a_choice_and_they_stay_marked():
     [
         (scheduled("cosine", training_tokens=2e9), False),
         (scheduled("cosine", training_tokens=1e9), True),
+        (scheduled("cosine", training_tokens=1e9 / 0.985), False),
+        (scheduled("cosine", training_tokens=1e9 / 0.995), True),
         (scheduled("constant", training_tokens=2e9), True),
         (scheduled(None, training_tokens=2e9), True),
     ],

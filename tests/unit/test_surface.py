@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from isoloss.fit.covariance import solved
 from isoloss.fit.estimators import ESTIMATORS
-from isoloss.fit.fitted import state
+from isoloss.fit.fitted import fit_law, state
 from isoloss.fit.laws.chinchilla import optimal_allocation, optimal_law
 from isoloss.fit.laws.chinchilla import value as chinchilla
 from isoloss.fit.laws.power_floor import value as power_floor
 from isoloss.fit.problem import FitError, refit, solve
 from isoloss.fit.registry import LAWS
 from isoloss.fit.resampling import resample, spread
-from isoloss.fit.surface import fit_surface
+from isoloss.fit.surface import fit_surface, row
 from numpy.testing import assert_allclose
 
 TRUTH = (1.8, 400.0, 0.34, 2000.0, 0.36)
@@ -55,6 +55,36 @@ def test_standard_errors_match_the_scatter_of_repeated_experiments(plan):
     for name in ("floor", "alpha", "beta", "optimal_exponent"):
         scatter = np.std([getattr(f, name) for f in fits])
         assert_allclose(np.mean([getattr(f, f"{name}_se") for f in fits]), scatter, rtol=0.25)
+
+
+@pytest.fixture
+def noisy(plan):
+    """A fit to the runs of the plan with a little noise."""
+    loss = chinchilla(*plan, *TRUTH) * np.exp(np.random.default_rng(8).normal(0, 2e-3, 60))
+    return fit_law("chinchilla", plan, loss)
+
+
+def test_the_error_of_the_optimal_exponent_is_the_delta_methods(noisy):
+    def exponent(phi):
+        _, _, alpha, _, beta = noisy.law.natural(phi)
+        return beta / (alpha + beta)
+
+    phi, steps = noisy.solution.phi, 1e-6 * np.eye(5)
+    slope = np.array([exponent(phi + by) - exponent(phi - by) for by in steps]) / 2e-6
+    assert slope[2] < 0 < slope[4]
+    expected = math.sqrt(slope @ noisy.covariance @ slope)
+    assert_allclose(row(noisy).optimal_exponent_se, expected, rtol=1e-6)
+
+
+def test_a_surface_leaves_n_minus_5_degrees_of_freedom(noisy):
+    assert noisy.degrees_of_freedom == 60 - 5
+    slopes = noisy.law.gradient(*noisy.axes, *noisy.values) / noisy.predict(*noisy.axes)[:, None]
+    scale = np.linalg.norm(slopes, axis=0)
+    inverse = np.linalg.inv((slopes / scale).T @ (slopes / scale)) / np.outer(scale, scale)
+    expected = np.sum(noisy.log_residuals**2) / 55 * inverse
+    assert_allclose(np.diag(noisy.covariance), np.diag(expected), rtol=1e-6)
+    low, high = noisy.interval(0.95)["beta"]
+    assert_allclose(high - low, 2 * 2.00404 * math.sqrt(expected[4, 4]), rtol=1e-5)  # t, 55
 
 
 def test_the_allocation_has_the_lowest_loss_of_its_compute():
