@@ -1,0 +1,250 @@
+"""Mutation testing: break the library in one small place and see whether its tests notice.
+
+`make mutate SAMPLE=40 SEED=1`, or `python tests/mutate.py [--sample N] [--seed S] [packages ...]`.
+A mutant that no test notices survives: a test is missing, or the change makes no difference.
+"""
+
+import argparse
+import ast
+import copy
+import multiprocessing.connection
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIBRARY = ROOT / "workflow/lib"
+TESTS = {  # the files of tests/unit that belong to a package, the quick and telling ones first
+    "cleaning": "curve_rules quality cleaning",
+    "claims": "stages_claims",
+    "fit": "laws newton surface isoflop envelope joint fitting diagnostics bootstrap",
+    "flops": "flops_golden flops_conventions flops_ratios flops_pairs flops_parameters "
+    "flops_transformers flops_training_programs flops_published flops_papers consistency "
+    "flops_stage",
+    "multiplier": "verdict multiplier mixture",
+    "points": "points points_table stages_points",
+}
+EQUIVALENT: dict[tuple[str, str], str] = {}  # (file, change): why no test could notice it
+TIMEOUT = 60  # seconds for a mutant; one that hangs counts as killed
+AT_ONCE = 2
+SWAPS: dict[type[ast.AST], ast.AST] = {
+    ast.Add: ast.Sub(),
+    ast.Sub: ast.Add(),
+    ast.Mult: ast.Div(),
+    ast.Div: ast.Mult(),
+    ast.Lt: ast.LtE(),
+    ast.LtE: ast.Lt(),
+    ast.Gt: ast.GtE(),
+    ast.GtE: ast.Gt(),
+    ast.Eq: ast.NotEq(),
+    ast.NotEq: ast.Eq(),
+    ast.Is: ast.IsNot(),
+    ast.IsNot: ast.Is(),
+    ast.In: ast.NotIn(),
+    ast.NotIn: ast.In(),
+    ast.And: ast.Or(),
+    ast.Or: ast.And(),
+}
+EXTREMES = {"min": "max", "minimum": "maximum", "nanmin": "nanmax", "argmin": "argmax"}
+EXTREMES |= {value: key for key, value in EXTREMES.items()}
+# Messages and types: nothing is computed there. Decorators only say what a class is.
+SKIPPED_FIELDS = {"annotation", "returns", "decorator_list", "type_params"}
+SKIPPED_NODES = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """Replace the bytes `start` to `end` of a file by `after`."""
+
+    path: Path
+    line: int
+    start: int
+    end: int
+    before: str
+    after: str
+
+    @property
+    def change(self) -> str:
+        return f"{self.before} -> {self.after}"
+
+    def apply(self, source: bytes) -> bytes:
+        return source[: self.start] + f"({self.after})".encode() + source[self.end :]
+
+
+def changed(node: ast.AST, **fields: object) -> ast.AST:
+    """A copy of a node with some fields replaced."""
+    twin = copy.copy(node)
+    for name, value in fields.items():
+        setattr(twin, name, value)
+    return twin
+
+
+def variants(node: ast.AST) -> Iterator[ast.AST]:
+    """What an expression is replaced by, one change at a time."""
+    match node:
+        case ast.BinOp(left=left, op=op, right=right):
+            if type(op) in SWAPS:
+                yield changed(node, op=SWAPS[type(op)])
+            if isinstance(op, ast.Mult):
+                yield from (left, right)
+        case ast.Compare(ops=[op, *others]) if type(op) in SWAPS:
+            yield changed(node, ops=[SWAPS[type(op)], *others])
+        case ast.BoolOp(op=op):
+            yield changed(node, op=SWAPS[type(op)])
+        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
+            yield operand
+        case ast.Constant(value=value) if type(value) in (int, float):
+            yield changed(node, value=value + 1)
+            if value in (0.5, 2):
+                yield changed(node, value=1)
+        case ast.Call(func=func, args=args):
+            match func:
+                case ast.Name(id=name) if name in EXTREMES:
+                    yield changed(node, func=changed(func, id=EXTREMES[name]))
+                case ast.Attribute(attr=name) if name in EXTREMES:
+                    yield changed(node, func=changed(func, attr=EXTREMES[name]))
+            match args:
+                case [ast.Name(id=a) as first, ast.Name(id=b) as second, *rest] if a != b:
+                    if not (isinstance(func, ast.Name) and func.id in ("isinstance", *EXTREMES)):
+                        yield changed(node, args=[second, first, *rest])
+
+
+def expressions(node: ast.AST) -> Iterator[ast.expr]:
+    """The expressions of a tree that compute something, in the order of the source."""
+    if isinstance(node, SKIPPED_NODES):
+        return
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        return
+    if isinstance(node, ast.expr):
+        yield node
+    for name, value in ast.iter_fields(node):
+        if name not in SKIPPED_FIELDS:
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    yield from expressions(child)
+
+
+def mutations(path: Path) -> list[Mutation]:
+    """Every mutation of a file."""
+    source = path.read_bytes()
+    offsets = [0]
+    for line in source.splitlines(keepends=True):
+        offsets.append(offsets[-1] + len(line))
+    found = []
+    for node in expressions(ast.parse(source)):
+        start = offsets[node.lineno - 1] + node.col_offset
+        end = offsets[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
+        before = ast.unparse(node)
+        for variant in variants(node):
+            found.append(Mutation(path, node.lineno, start, end, before, ast.unparse(variant)))
+    return found
+
+
+def run_tests(library: Path, files: Sequence[Path]) -> None:
+    """In a process of its own: run tests against a library; the exit code says how it ended."""
+    os.setsid()  # a group, so that what hangs is ended with all that it started
+    os.environ["PYTHONPATH"] = str(library)
+    # What one mutant taught hypothesis is not passed on to the next.
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(library.parent / "hypothesis")
+    sys.path.insert(0, str(library))
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    import pytest
+
+    code = pytest.main(
+        ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *map(str, files)]
+    )
+    os._exit(int(code))
+
+
+def survivors(
+    mutants: Iterable[tuple[Mutation | None, Sequence[Path]]], library: Path = LIBRARY
+) -> Iterator[Mutation | None]:
+    """The mutants that pass their tests, as they are found; None is the library as it is."""
+    fork = multiprocessing.get_context("fork")
+    waiting = list(mutants)[::-1]
+    running: list[tuple[multiprocessing.process.BaseProcess, float, Path, Mutation | None]] = []
+    while waiting or running:
+        while waiting and len(running) < AT_ONCE:
+            mutation, files = waiting.pop()
+            folder = Path(tempfile.mkdtemp(prefix="mutant-"))
+            hidden = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(library, folder / "lib", ignore=hidden)
+            if mutation:
+                mutant = folder / "lib" / mutation.path.relative_to(library)
+                mutant.write_bytes(mutation.apply(mutation.path.read_bytes()))
+            process = fork.Process(target=run_tests, args=(folder / "lib", files))
+            process.start()
+            running.append((process, time.monotonic() + TIMEOUT, folder, mutation))
+        multiprocessing.connection.wait([each[0].sentinel for each in running], timeout=0.2)
+        for entry in list(running):
+            process, deadline, folder, mutation = entry
+            if process.is_alive():
+                if time.monotonic() < deadline:
+                    continue
+                os.killpg(process.pid or 0, signal.SIGKILL)
+            process.join()
+            running.remove(entry)
+            shutil.rmtree(folder)
+            if process.exitcode == 0:
+                yield mutation
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the mutants of some packages, print who survives and the score of each package."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("packages", nargs="*", help=f"of {', '.join(TESTS)}; none: all")
+    parser.add_argument("--sample", type=int, help="so many mutants, drawn at random; none: all")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    packages = options.packages or list(TESTS)
+    if unknown := set(packages) - set(TESTS):
+        parser.error(f"no package {', '.join(sorted(unknown))}; there are {', '.join(TESTS)}")
+
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    import numpy  # noqa: F401  What is imported here is not imported again by each mutant.
+    import pandas  # noqa: F401
+    import pytest  # noqa: F401
+    import scipy.optimize
+    import scipy.stats  # noqa: F401
+
+    files = {
+        name: [ROOT / f"tests/unit/test_{each}.py" for each in TESTS[name].split()]
+        for name in packages
+    }
+    chosen = [
+        (name, mutation)
+        for name in packages
+        for path in sorted((LIBRARY / "isoloss" / name).glob("*.py"))
+        for mutation in dict.fromkeys(mutations(path))  # in x * x either factor
+        if (str(path.relative_to(LIBRARY)), mutation.change) not in EQUIVALENT
+    ]
+    if options.sample is not None:
+        chosen = random.Random(options.seed).sample(chosen, min(options.sample, len(chosen)))
+    total = Counter(name for name, _ in chosen)
+    if len(list(survivors((None, files[name]) for name in sorted(total)))) < len(total):
+        sys.exit("The tests fail, or take too long, before anything is changed: mend them first.")
+    package_of = {mutation: name for name, mutation in chosen}
+    alive: Counter[str] = Counter()
+    for survivor in survivors((mutation, files[name]) for name, mutation in chosen):
+        assert survivor is not None
+        alive[package_of[survivor]] += 1
+        where = f"{survivor.path.relative_to(ROOT)}:{survivor.line}"
+        print(f"{where}: {survivor.change}", flush=True)
+    print(f"\n{'package':12}{'mutants':>8}{'killed':>8}{'score':>8}")
+    for name in [each for each in packages if total[each]]:
+        killed = total[name] - alive[name]
+        print(f"{name:12}{total[name]:8}{killed:8}{killed / total[name]:8.0%}")
+
+
+if __name__ == "__main__":
+    main()

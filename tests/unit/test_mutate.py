@@ -1,0 +1,72 @@
+"""The mutation runner: what it changes, what it leaves alone, who survives."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+SPEC = importlib.util.spec_from_file_location("mutate", Path(__file__).parents[1] / "mutate.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+mutate = importlib.util.module_from_spec(SPEC)
+sys.modules["mutate"] = mutate  # dataclasses look their module up
+SPEC.loader.exec_module(mutate)
+
+EXAMPLE = '''"""Not 1 of these + those."""
+
+def loss(a: "1 + 2", b, power=2):
+    """Not 3 either."""
+    if not a < b:
+        raise ValueError("1" + f"{a * b}")
+    return -power * max(a, 7)
+
+def order(a, b):
+    return divmod(a, b) and 'é' + str(a == b)
+'''
+
+
+def test_every_mutation_of_an_example_and_no_other(tmp_path):
+    path = tmp_path / "example.py"
+    path.write_text(EXAMPLE, encoding="utf-8")
+    assert [(each.line, each.change) for each in mutate.mutations(path)] == [
+        (3, "2 -> 3"),
+        (3, "2 -> 1"),
+        (5, "not a < b -> a < b"),
+        (5, "a < b -> a <= b"),
+        (7, "-power * max(a, 7) -> -power / max(a, 7)"),
+        (7, "-power * max(a, 7) -> -power"),
+        (7, "-power * max(a, 7) -> max(a, 7)"),
+        (7, "-power -> power"),
+        (7, "max(a, 7) -> min(a, 7)"),
+        (7, "7 -> 8"),
+        (10, "divmod(a, b) and 'é' + str(a == b) -> divmod(a, b) or 'é' + str(a == b)"),
+        (10, "divmod(a, b) -> divmod(b, a)"),
+        (10, "'é' + str(a == b) -> 'é' - str(a == b)"),
+        (10, "a == b -> a != b"),
+    ]
+
+
+def test_a_mutation_changes_its_place_and_nothing_else(tmp_path):
+    path = tmp_path / "example.py"
+    path.write_text(EXAMPLE, encoding="utf-8")
+    last = mutate.mutations(path)[-1]  # behind a letter of two bytes
+    assert last.apply(path.read_bytes()).decode() == EXAMPLE.replace("a == b", "(a != b)")
+
+
+def test_what_no_test_notices_survives_and_the_library_stays_as_it_is(tmp_path):
+    library = tmp_path / "lib"
+    library.mkdir()
+    path = library / "mutated_example.py"
+    path.write_text("def scaled(x):\n    return x * 2 if x > 0 else 0\n", encoding="utf-8")
+    test = tmp_path / "test_example.py"
+    test.write_text(
+        "from mutated_example import scaled\n\ndef test_it():\n    assert scaled(3) == 6\n",
+        encoding="utf-8",
+    )
+    of = {each.change: each for each in mutate.mutations(path)}
+    noticed, unnoticed = of["x * 2 -> x / 2"], of["x > 0 -> x >= 0"]
+    mutants = [(None, [test]), (noticed, [test]), (unnoticed, [test])]
+    found = list(mutate.survivors(mutants, library))
+    assert set(found) == {None, unnoticed}
+    assert (unnoticed.line, unnoticed.change) == (2, "x > 0 -> x >= 0")
+    assert path.read_text(encoding="utf-8").endswith("return x * 2 if x > 0 else 0\n")
+    assert "mutated_example" not in sys.modules
