@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from isoloss.points.final import _correlated_square, along, last
+from isoloss.points.final import _correlated_square, last
 from isoloss.points.final import final as final_of
 from numpy.testing import assert_allclose
 from scipy.linalg import toeplitz
@@ -130,30 +130,3 @@ def test_correlated_square_is_the_quadratic_form_of_an_ar1_matrix(rho):
     assert_allclose(
         _correlated_square(w, rho), w @ toeplitz(rho ** np.arange(300.0)) @ w, rtol=1e-10
     )
-
-
-def test_mid_run_points_of_a_cosine_schedule_are_marked_and_the_end_is_not():
-    c, y = run(np.random.default_rng(3), 0.0)
-    half, end = along(c, y, [0.5, 1.0], "cosine", 0.1)
-    assert half.reason.startswith("mid_schedule")
-    assert "mid_schedule" not in end.reason
-    assert end.loss == final(c, y, 0.1).loss
-    assert_allclose(half.loss, 2 * 0.5**-0.05, rtol=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "marked"), [("wsd", True), ("cooldown_end", True), ("constant", False)]
-)
-def test_only_a_constant_schedule_has_points_in_mid_run(schedule, marked):
-    c, y = run(np.random.default_rng(3), 0.0)
-    assert ("mid_schedule" in along(c, y, [0.5], schedule, 0.1)[0].reason) == marked
-
-
-def test_a_fraction_before_the_log_begins_has_no_loss():
-    (point,) = along([0.5, 0.9, 1.0], [2.5, 2.2, 2.1], [0.2], "constant", 0.1)
-    assert math.isnan(point.loss)
-    assert point.reason == "the log begins after 0.2 of the run"
-    with pytest.raises(ValueError, match="no schedule 'cos'"):
-        along([1.0], [2.0], [1.0], "cos", 0.1)
-    with pytest.raises(ValueError, match="fraction is 2"):
-        along([1.0], [2.0], [2.0], "cosine", 0.1)

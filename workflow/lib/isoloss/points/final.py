@@ -1,15 +1,11 @@
 """Which (compute, loss) point of a run enters a fit: the loss at the end of the run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from isoloss.units import Floats
-
-SCHEDULES = ("cosine", "wsd", "constant", "cooldown_end")
-MID_SCHEDULE = "mid_schedule"
 
 
 @dataclass(frozen=True)
@@ -87,45 +83,6 @@ def final(
     effective = n * (1 - rho) / (1 + rho)
     reason = f"effective sample size {effective:.1f} is below 30" if effective < 30 else ""
     return Point(float(np.sum(weights * y)), float(se), n, effective, reason)
-
-
-def along(
-    compute: npt.ArrayLike,
-    loss: npt.ArrayLike,
-    fractions: Sequence[float],
-    schedule: str,
-    window: float,
-    *,
-    end: float | None = None,
-) -> list[Point]:
-    """Loss at fractions of a run, each as if the run ended there; `reason` says if it may be used.
-
-    schedule: of the learning rate. Under `cosine` or `wsd` (warm-up, stable, decay) a run is above
-    the loss that it would have had with the schedule ending there (Hoffmann et al. 2022, section
-    3.1; Haegele et al. 2024, arXiv:2405.18392): all but the end is `mid_schedule`. Under
-    `constant` every point is one of its schedule. `cooldown_end` is a run that branched off and
-    cooled down: only its end is a point. Points of one run share its errors: fit them with
-    clusters by run.
-    """
-    if schedule not in SCHEDULES:
-        raise ValueError(f"no schedule {schedule!r}; expected one of {', '.join(SCHEDULES)}")
-    c, y = _rows(compute, loss)
-    stop = float(c[-1]) if end is None else float(end)
-    points = []
-    for fraction in fractions:
-        if not 0 < fraction <= 1:
-            raise ValueError(f"fraction is {fraction:g}; expected above 0 and at most 1")
-        until = fraction * stop
-        before = c <= until * (1 + 1e-12)
-        if not before.any():
-            reason = f"the log begins after {fraction:g} of the run"
-            points.append(Point(np.nan, np.nan, 0, 0.0, reason))
-            continue
-        point = final(c[before], y[before], window, end=max(until, c[before][-1]))
-        mid = fraction < 1 and schedule != "constant"
-        reasons = [MID_SCHEDULE] * mid + [point.reason] * bool(point.reason)
-        points.append(replace(point, reason="; ".join(reasons)))
-    return points
 
 
 def last(compute: npt.ArrayLike, loss: npt.ArrayLike) -> Point:
