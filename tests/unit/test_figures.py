@@ -289,6 +289,10 @@ def test_scaling_shows_stars_dashed_laws_their_equations_and_the_arrow(figures):
     arrow = next(a for a in axes.texts if a.arrow_patch is not None)
     start, end = arrow.xyann[0], arrow.xy[0]
     assert end / start == pytest.approx(row["multiplier"])
+    fits = t["fit"].query("convention == '6n_with_head' and headline_law").set_index("arm")
+    for law, compute in ((fits.loc["new"], start), (fits.loc["base"], end)):
+        expected = (law["coefficient"] / row["loss"]) ** (1 / law["exponent"])
+        assert compute == pytest.approx(expected)
     assert arrow.xy[1] == arrow.xyann[1] == row["loss"]
 
 
