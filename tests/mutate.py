@@ -173,30 +173,36 @@ def survivors(
     fork = multiprocessing.get_context("fork")
     waiting = list(mutants)[::-1]
     running: list[tuple[multiprocessing.process.BaseProcess, float, Path, Mutation | None]] = []
-    while waiting or running:
-        while waiting and len(running) < AT_ONCE:
-            mutation, files = waiting.pop()
-            folder = Path(tempfile.mkdtemp(prefix="mutant-"))
-            hidden = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(library, folder / "lib", ignore=hidden)
-            if mutation:
-                mutant = folder / "lib" / mutation.path.relative_to(library)
-                mutant.write_bytes(mutation.apply(mutation.path.read_bytes()))
-            process = fork.Process(target=run_tests, args=(folder / "lib", files))
-            process.start()
-            running.append((process, time.monotonic() + TIMEOUT, folder, mutation))
-        multiprocessing.connection.wait([each[0].sentinel for each in running], timeout=0.2)
-        for entry in list(running):
-            process, deadline, folder, mutation = entry
-            if process.is_alive():
-                if time.monotonic() < deadline:
-                    continue
-                os.killpg(process.pid or 0, signal.SIGKILL)
+    try:
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                mutation, files = waiting.pop()
+                folder = Path(tempfile.mkdtemp(prefix="mutant-"))
+                hidden = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(library, folder / "lib", ignore=hidden)
+                if mutation:
+                    mutant = folder / "lib" / mutation.path.relative_to(library)
+                    mutant.write_bytes(mutation.apply(mutation.path.read_bytes()))
+                process = fork.Process(target=run_tests, args=(folder / "lib", files))
+                process.start()
+                running.append((process, time.monotonic() + TIMEOUT, folder, mutation))
+            multiprocessing.connection.wait([each[0].sentinel for each in running], timeout=0.2)
+            for entry in list(running):
+                process, deadline, folder, mutation = entry
+                if process.is_alive():
+                    if time.monotonic() < deadline:
+                        continue
+                    os.killpg(process.pid or 0, signal.SIGKILL)
+                process.join()
+                running.remove(entry)
+                shutil.rmtree(folder)
+                if process.exitcode == 0:
+                    yield mutation
+    finally:  # nothing runs on, or lies about, after an interrupt
+        for process, _, folder, _ in running:
+            os.killpg(process.pid or 0, signal.SIGKILL)
             process.join()
-            running.remove(entry)
             shutil.rmtree(folder)
-            if process.exitcode == 0:
-                yield mutation
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
