@@ -79,11 +79,13 @@ class Unprinted:
     """A program that leaves out a loss that is not above zero, NaN among them.
 
     loss: the name of the loss. skipped, nan: the fields that count skipped updates and NaN losses.
+    other: the name that some versions print instead.
     """
 
     loss: str
     skipped: str
     nan: str
+    other: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Line:
     numbers: str | None = None
     unprinted: Unprinted | None = None
     aggregation: str = "step"
+    aggregates: str | None = None
     window: str | None = None
     state: bool = False
     last: bool = False
@@ -287,11 +290,14 @@ def _line(at: _At, kind: str, given: Any) -> Line:
     }
     found["required"] = (at / "required").texts(given.get("required", []))
     if "unprinted" in given:
-        own = [f.name for f in fields(Unprinted)]
-        unprinted = (at / "unprinted").mapping(given["unprinted"], own, own)
+        names_ = [f.name for f in fields(Unprinted)]
+        unprinted = (at / "unprinted").mapping(given["unprinted"], names_, names_[:3])
+        for key, value in unprinted.items():
+            (at / "unprinted" / key).typed(value, str, "a text")
         found["unprinted"] = Unprinted(**unprinted)
-    if "aggregation" in given:
-        found["aggregation"] = (at / "aggregation").typed(given["aggregation"], str, "a text")
+    for key in ("aggregation", "aggregates"):
+        if key in given:
+            found[key] = (at / key).typed(given[key], str, "a text")
     for key in ("state", "last"):
         found[key] = (at / key).typed(given.get(key, False), bool, "true or false")
     found.setdefault("start", found["record"])

@@ -6,11 +6,11 @@ Code, as the column stands in the line, and its name decides on the step; see co
 import re
 from collections.abc import Iterator
 
-from isoloss.logs import console
-from isoloss.logs.console import NUMBER, Broken, Row
+from isoloss.logs.patterns import NUMBER
+from isoloss.logs.printed import Broken, Row, value
 
 _TOKENS = "time/token"
-_METRIC = re.compile(rb"\[metric\]\[batch=(\d+)\]: ([^:]+): (" + NUMBER + rb") ?")
+_METRIC = re.compile(rb"\[metric\]\[batch=(\d+)\]: ([^:]+): (" + NUMBER.encode() + rb") ?")
 _BROKEN = re.compile(rb"\[metric|\]\[batch=|metric\]")
 
 
@@ -28,4 +28,4 @@ def parse(line: bytes) -> Iterator[tuple[str, Row] | Broken]:
     before = name == _TOKENS or name.startswith("metrics/")
     step = float(match[1]) - before
     if step >= 0 or name != _TOKENS:
-        yield "metric", {"batch": step, name: console.value(match[3])}
+        yield "metric", {"batch": step, name: value(match[3])}

@@ -6,9 +6,8 @@ Code, as the columns are keys of nested objects; see console.yaml.
 import re
 from collections.abc import Iterator
 
-from isoloss.logs import console
-from isoloss.logs.console import Broken, Row
 from isoloss.logs.formats import jsonl
+from isoloss.logs.printed import Broken, Row, wall_time
 
 _START = re.compile(rb'\{"tracker": ?')
 _HINT = re.compile(rb'"event": ?"log"|json_logger\.py')
@@ -25,7 +24,7 @@ def parse(line: bytes) -> Iterator[tuple[str, Row] | Broken]:
         objects = jsonl.objects(line[start.start() :])
         for found in objects:
             if found.get("event") == "log":
-                time = console.wall_time(line[: start.start()])
+                time = wall_time(line[: start.start()])
                 row: Row = {"step": jsonl.cell(found["step"]), "time": time}
                 row.update(
                     (n, jsonl.cell(v))

@@ -11,8 +11,8 @@ from functools import partial
 from typing import BinaryIO
 
 from isoloss.logs import console, lines
-from isoloss.logs.console import Found, Row
 from isoloss.logs.patterns import Console
+from isoloss.logs.printed import Found, Row, plain, value, wall_time
 from isoloss.logs.records import Bad, Format, Source
 
 _STEP = re.compile(rb"\[step=(\d+)/[^\]]*\]")
@@ -43,7 +43,7 @@ class _Records:
             self.close()
             step = _STEP.search(line)
             self.kind, self.offset = "train" if step else "eval", offset
-            self.row = {"time": console.wall_time(line)}
+            self.row = {"time": wall_time(line)}
             if step:
                 self.row["step"] = float(step[1])
         elif torn and line.strip():
@@ -54,7 +54,7 @@ class _Records:
     def _value(self, offset: int, line: bytes, match: re.Match[bytes]) -> None:
         name = match[1].decode()
         try:
-            self.row[name] = console.value(match[2])
+            self.row[name] = value(match[2])
         except ValueError:
             if _LOSS.search(name):
                 self.found.quarantine.append(Bad(offset, f"{name} is no number", line[:200]))
@@ -70,7 +70,7 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     records = _Records(keep)
     for block in lines.blocks(file):
         for offset, raw in block:
-            records.line(offset, console.plain(raw), offset == block.torn)
+            records.line(offset, plain(raw), offset == block.torn)
     records.close()
     return records.found.source()
 
