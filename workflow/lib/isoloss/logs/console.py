@@ -25,6 +25,8 @@ class _Reader:
 
     def __init__(self, console: Console, keep: frozenset[str] | None) -> None:
         self.kinds = [Kind(console, line) for line in console.lines]
+        for kind in self.kinds:
+            kind.others = [other for other in self.kinds if other is not kind]
         always = {kind.column(group) for kind in self.kinds for group in kind.record.groupindex}
         self.found = Found(keep, always | {*console.counts})
         self.state: Row = {}

@@ -61,11 +61,14 @@ class Kind:
         after = line.fields.after if line.fields else None
         self.after = None if after is None else re.compile(after.encode())
         self.pair = line.fields.pair if line.fields else None
+        self.parts = line.fields.parts if line.fields else None
+        self.others: list[Kind] = []
         self.whole: str | None = None
+        record = line.record.removeprefix("^")
         if line.fields and not line.last:
-            self.whole = rf"{line.before}{line.record}({line.fields.body})[ \t]*"
+            self.whole = rf"{line.before}{record}({line.fields.body})[ \t]*"
         elif line.after is not None:
-            self.whole = line.before + line.record + line.after
+            self.whole = line.before + record + line.after
         # The names of the groups of `whole`; what is not named is the body of fields.
         whole = re.compile(self.whole or "")
         self.n_groups = whole.groups
@@ -94,11 +97,11 @@ class Kind:
 
         lines: the numbers of the lines, in ascending order.
         """
-        if self.pair is None:
+        if self.parts is None:
             yield _columns(lines, rows, [g for g in self.groups if found.keeps(g[1])])
             return
         by_layout: dict[tuple[bytes, ...], tuple[list[int], list[_Texts]]] = {}
-        find, body, rule = self.pair.findall, self.n_groups - 1, self.line.unprinted
+        find, body, rule = self.parts.findall, self.n_groups - 1, self.line.unprinted
         for line, texts in zip(lines, rows, strict=True):
             names, values = zip(*find(texts[body]), strict=True)
             there = by_layout.get(names) or by_layout.setdefault(names, ([], []))
@@ -116,10 +119,16 @@ class Kind:
 
     def _layout(self, names: Sequence[bytes], found: Found) -> "_Layout | None":
         """What to do with fields of these names; None if they need a closer look."""
+        whole = [self.pair.fullmatch(name + b"0") if self.pair else None for name in names]
+        record = b"0".join([*names, b""])
+        if self.start.search(record) or any(other.sees(record) for other in self.others):
+            return None
         try:
-            texts = [name.decode() for name in names]
+            texts = [match[1].decode() for match in whole if match]
             self._check(dict.fromkeys(texts), found)
         except ValueError:
+            return None
+        if len(texts) < len(names):
             return None
         rule, body = self.line.unprinted, self.n_groups - 1
         if rule and not {rule.loss, rule.other} & {*texts}:
@@ -132,6 +141,10 @@ class Kind:
                 conversions.append((at, name, float if plain else partial(self.number, name)))
         counts = (rule.skipped, rule.nan) if rule else ()
         return _Layout(conversions, [body + texts.index(n) for n in counts if n in texts])
+
+    def sees(self, line: bytes) -> bool:
+        """Whether a line has such a record, maybe a broken one."""
+        return bool(self.start.search(line) or (self.hint and self.hint.search(line)))
 
     def _must(self, name: str) -> bool:
         """Whether the record is broken if this field is no number."""
@@ -189,7 +202,7 @@ class Kind:
                     raise ValueError(f"{name} is no number: {match[2][:40]!r}") from None
         self._check(row, found)
         if self.line.unprinted:
-            _unprinted(row, self.line.unprinted)
+            _unprinted(row, self.line.unprinted, found)
         return row
 
     def _parts(self, body: bytes) -> list[bytes]:
@@ -237,11 +250,12 @@ class Kind:
         return value(text)
 
 
-def _unprinted(row: Row, rule: Unprinted) -> None:
+def _unprinted(row: Row, rule: Unprinted, found: Found) -> None:
     """Put NaN for a loss that is left out, unless the update was skipped."""
     skipped = (row.get(rule.skipped) or 0) > 0
     if not {rule.loss, rule.other} & row.keys():
         if not skipped or (row.get(rule.nan) or 0) > 0:
-            row[rule.loss] = float("nan")
+            other = rule.loss not in found.names and rule.other in found.names
+            row[rule.other if other else rule.loss] = float("nan")
     elif skipped and row.get(rule.loss) == 0:
         del row[rule.loss]

@@ -46,7 +46,7 @@ class Fields:
         equals, split, quote = self._signs
         no = f"[^{equals}{split}{quote}"
         spaced = not equals or self.between.isspace()
-        name = rf"{no}\s]+" if spaced else rf"{no}\s](?:{no}\n]*{no}\s])?"
+        name = rf"{no}\s]+" if spaced else rf"{no} ](?:{no}\n]*{no} ])?"
         quote = f"{quote}?" if quote else ""
         sign = rf" *{equals} *" if equals else " +"
         value = rf"[^\s{split}{re.escape(self.end)}{self.quote}]+"
@@ -56,16 +56,32 @@ class Fields:
     @property
     def body(self) -> str:
         """All the fields of a whole record; there is one way at most to match a text."""
-        equals, split, _ = self._signs
-        spaced = not equals or self.between.isspace()
-        name = rf"[^{equals}{split}\s]+" if spaced else rf"[^{equals}{split}\n]+"
-        # Python reads 1_000 too; and with another sign between name and value, records are glued.
-        value = rf"[^\s{split}{re.escape(self.end)}{equals}_]+"
-        field = f"{name}{f'{equals} *' if equals else ' +'}{value}"
+        split = self._signs[1]
+        name, value = self._quick
+        field = name + value
         if split and self.end == self.between.strip():
             return rf"(?:{field} *{split})+"
-        gap = " +" if self.between.isspace() else rf" *{split} *" if spaced else rf" *{split}"
+        gap = rf" *{split}" if split else " +"
         return rf" *{field}(?:{gap}{field})* *{re.escape(self.end)}"
+
+    @property
+    def parts(self) -> re.Pattern[bytes]:
+        """Each field in what `body` matches: all that stands before its value, and the value."""
+        name, value = self._quick
+        split, end = self._signs[1], re.escape(self.end)
+        return re.compile(rf"({name})({value})(?: *(?:{split}|{end}|$)| +)".encode())
+
+    @property
+    def _quick(self) -> tuple[str, str]:
+        """Expressions of a name with what follows, and of a value, that fit most fields.
+
+        A value has no sign of those between name and value: that would be a glued record. And no
+        underscore: Python reads 1_000 too.
+        """
+        equals, split, _ = self._signs
+        blank = "" if split else r"\s"
+        name = rf"[^{equals}{split}{blank}\n]+{equals} *" if equals else rf" *[^{split}\s]+ +"
+        return name, rf"[^\s{split}{re.escape(self.end)}{equals}_]+"
 
     @property
     def _signs(self) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -107,7 +108,8 @@ class Found:
         """
         self.flush()
         blocks = []
-        for kind, tables in self.tables.items():
+        by_place = sorted(self.tables.items(), key=lambda item: item[1][0]["offset"][0].as_py())
+        for kind, tables in by_place:
             aggregation = (aggregations or {}).get(kind, "step")
             column = (aggregates or {}).get(kind)
             if column is None:
@@ -141,7 +143,7 @@ def scan(
     found = found or Found()
     for block in lines.blocks(file):
         taken: set[int] = set()
-        if fast is not None:
+        if fast is not None and np.diff(block.ends, prepend=0).max() <= _LONGEST:
             data = block.data[: block.data.rfind(b"\n") + 1]
             taken = fast(_COLOURS.sub(b"", data) if b"\x1b" in data else data, block.first)
         if block.torn or len(taken) < lines.count(block.data):
