@@ -125,6 +125,31 @@ def test_the_code_of_a_package_counts_for_its_modules(digest):
     assert digest(changed) != digest(package)
 
 
+def test_the_data_beside_a_module_that_it_names_counts(digest):
+    named = edited("isoloss/laws.py", "x**2", 'x ** len("laws.yaml")')
+    files = {"isoloss/laws.yaml": "a: 1\n", "isoloss/other.yaml": "a: 1\n"}
+    plain = digest(named | files)
+    assert digest(named | files | {"isoloss/laws.yaml": "a: 2\n"}) != plain
+    assert digest(named | files | {"isoloss/laws.yaml": "# first\na:   1\n"}) == plain
+    assert digest(named | files | {"isoloss/other.yaml": "a: 2\n"}) == plain
+    assert digest(files | {"isoloss/laws.yaml": "a: 2\n"}) == digest(files)
+
+
+def test_the_formats_of_logs_count_as_code_of_ingest_alone(root, monkeypatch):
+    seen = []
+    monkeypatch.setattr(provenance, "_parse", provenance._parse.__wrapped__)
+    data = provenance._data
+    monkeypatch.setattr(
+        provenance, "_data", lambda tree, folder: seen.extend(data(tree, folder)) or []
+    )
+    users = set()
+    for script in (root / "workflow/scripts").rglob("*.py"):
+        provenance.code_digest(script)
+        users |= {script.name} if any(text.startswith("console.yaml") for text in seen) else set()
+        seen.clear()
+    assert users == {"ingest.py"}
+
+
 def test_modules_that_import_each_other_end(digest):
     circle = {
         "isoloss/laws.py": "import isoloss.fitting\n",

@@ -2,9 +2,12 @@
 
 import ast
 import hashlib
+import re
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import yaml
 
 PACKAGE = "isoloss"
 LIBRARY = Path(__file__).parent.parent
@@ -18,6 +21,8 @@ def code_digest(script: Path) -> str:
 
     What is hashed is the syntax tree without docstrings, so that comments, layout and
     documentation do not count. Imports inside functions count; `import_module` is not seen.
+    A YAML file beside a module that the module names in a string, alone, counts as its code, but
+    not its comments and layout.
     """
     tree, imports = _parse(script)
     trees, seen, packages, todo = [tree], set[str](), set[str](), set(imports)
@@ -45,7 +50,8 @@ def _module(name: str) -> Path | None:
 
 @cache
 def _parse(path: Path) -> tuple[str, frozenset[str]]:
-    """The syntax tree of a file without docstrings, as text, and the modules that it names."""
+    """The syntax tree of a file without docstrings, as text, with the data that the file names;
+    and the modules that it names."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = set[str]()
     for node in ast.walk(tree):
@@ -56,7 +62,19 @@ def _parse(path: Path) -> tuple[str, frozenset[str]]:
             imports |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and _documented(node):
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree), frozenset(imports)
+    return "\n".join([ast.dump(tree), *_data(tree, path.parent)]), frozenset(imports)
+
+
+def _data(tree: ast.Module, folder: Path) -> list[str]:
+    """The content of the YAML files of a folder whose names are strings of a module of it."""
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    names = sorted(t for t in texts if isinstance(t, str) and re.fullmatch(r"[\w-]+\.yaml", t))
+    paths = [folder / name for name in names]
+    return [
+        f"{path.name} {yaml.safe_load(path.read_text(encoding='utf-8'))!r}"
+        for path in paths
+        if path.is_file()
+    ]
 
 
 def _documented(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> bool:

@@ -41,7 +41,7 @@ class Wanted:
     def resolve(self, preset: Preset, there: Collection[str], logged: Collection[str]) -> "Columns":
         """The columns of a log with values in the columns `there`, and `logged` that may be empty.
 
-        LogError if a column that is named is not logged, or if there is no train loss.
+        LogError if a column that is named is not logged, or if there is no loss.
         """
         given = {role: getattr(self, role) for role in _ROLES}
         for role, name in given.items():
@@ -61,12 +61,12 @@ class Wanted:
                 found[metric] = column
             return Columns(**roles, metrics=found)
         loss = _first(preset.train_loss, there)
-        if loss is None:
-            raise absent("metric loss", preset.train_loss[0], logged)
         late = _first(preset.eval_loss, there)
-        return Columns(
-            **roles, metrics={"loss": loss} | ({} if late is None else {"eval_loss": late})
-        )
+        own = {"loss": loss, "eval_loss": late}
+        metrics = {metric: column for metric, column in own.items() if column is not None}
+        if not metrics:
+            raise absent("metric loss", preset.train_loss[0], logged)
+        return Columns(**roles, metrics=metrics)
 
 
 @dataclass(frozen=True)

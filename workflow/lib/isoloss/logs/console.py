@@ -1,151 +1,149 @@
-"""Records among the free text that training programs print."""
+"""Reads what training programs print by the line patterns of a format."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO
 
+import numpy as np
+import pyarrow as pa
+
 from isoloss.logs import lines
-from isoloss.logs.numbers import grouped
-from isoloss.logs.records import Bad, Block, Source
+from isoloss.logs.kinds import Kind
+from isoloss.logs.patterns import Console, Line
+from isoloss.logs.printed import Broken, Found, Parse, Row, plain, scan, value
+from isoloss.logs.records import Format, Source
 
-Row = dict[str, float | None]
-# A number as C and Python print it, with or without commas between thousands.
-NUMBER = (
-    rb"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|NAN|inf|Inf|INF)"
-)
-# Longer lines are no records, and could be slow to search.
-_LONGEST = 1 << 16
-_COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
-_TIME = re.compile(rb"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,6}))?")
+# What launchers put before each line: torchrun, torchrun --tee, srun --label.
+_RANK = rb"[ \t]*(?:\[(?:default|rank) ?\d+\]: ?|\d+: )"
+_RANKS = re.compile(rb"^" + _RANK, re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Broken:
-    """A record that is there but cannot be read."""
+class _Reader:
+    """Reads one file of a format."""
 
-    reason: str
+    def __init__(self, console: Console, keep: frozenset[str] | None) -> None:
+        self.kinds = [Kind(console, line) for line in console.lines]
+        for kind in self.kinds:
+            kind.others = [other for other in self.kinds if other is not kind]
+        always = {kind.column(group) for kind in self.kinds for group in kind.record.groupindex}
+        self.found = Found(keep, always | {*console.counts})
+        self.state: Row = {}
+        # The kinds that have whole lines, and where their groups start.
+        self.places: list[tuple[Kind, int]] = []
+        whole, at = [], 0
+        for kind in self.kinds:
+            if kind.whole is not None and not any(line.state for line in console.lines):
+                self.places.append((kind, at))
+                at += kind.n_groups
+                whole.append(re.sub(r"\(\?P<\w+>", "(", kind.whole) + r"\r?")
+        # Every line matches; the empty group makes findall give tuples.
+        text = rf"(?:(?:{_RANK.decode()})?(?:{'|'.join(whole)})|[^\n]*)\n()"
+        self.whole = re.compile(text.encode())
 
-
-@dataclass
-class Found:
-    """The records of a file by kind, each kind with its lines; and what could not be read."""
-
-    rows: dict[str, list[Row]] = field(default_factory=dict)
-    offsets: dict[str, list[int]] = field(default_factory=dict)
-    quarantine: list[Bad] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def source(
-        self,
-        aggregations: dict[str, str] | None = None,
-        constants: dict[str, float] | None = None,
-    ) -> Source:
-        """The blocks, one a kind; a kind without an aggregation of its own is `step`."""
-        blocks = tuple(
-            Block(lines.table(self.offsets[kind], rows), (aggregations or {}).get(kind, "step"))
-            for kind, rows in self.rows.items()
-        )
-        return Source(blocks, tuple(self.quarantine), tuple(self.notes), constants=constants or {})
-
-
-Parse = Callable[[bytes], Iterable[tuple[str, Row] | Broken]]
-
-
-def scan(file: BinaryIO, parse: Parse) -> Found:
-    """Give each line, without colour codes and padding, to `parse`; collect what it finds.
-
-    `parse` gives (kind, row) for each record of a line, and Broken for one that cannot be read.
-    An unended last line is left out, with a note, unless a further digit would not change it.
-    """
-    found = Found()
-    for block in lines.blocks(file):
-        for offset, raw in block:
-            line = plain(raw)
-            records = list(parse(line[:_LONGEST]))
-            if records and len(line) > _LONGEST:
-                records = [Broken(f"a line of {len(line):,} bytes")]
-            if offset == block.torn and not _complete(line, records, parse):
-                found.notes.append(lines.torn_note(offset))
-                continue
-            for record in records:
-                if isinstance(record, Broken):
-                    found.quarantine.append(Bad(offset, record.reason, raw[:200]))
+    def parse(self, line: bytes) -> Iterator[tuple[str, Row] | Broken]:
+        """The records of any line."""
+        line = _RANKS.sub(b"", line, count=1)
+        for kind in self.kinds:
+            for row in kind(line, self.found):
+                if isinstance(row, Broken):
+                    yield row
+                elif kind.line.state:
+                    self.state.update(row)
                 else:
-                    kind, row = record
-                    found.rows.setdefault(kind, []).append(row)
-                    found.offsets.setdefault(kind, []).append(offset)
-    return found
+                    yield kind.name, {**self.state, **row}
+
+    def fast(self, data: bytes, first: int) -> set[int]:
+        """Take the whole lines of the data, the number of the first given; which they were."""
+        whole = self.whole.findall(data)
+        if len(whole) < lines.count(data):
+            # An expression went over the end of a damaged line.
+            return set()
+        taken: set[int] = set()
+        for kind, at in self.places:
+            numbers = [n for n, texts in enumerate(whole, first) if texts[at + kind.mark]]
+            if len(numbers) == len(whole) and len(self.places) == 1:
+                rows = whole
+            else:
+                end = at + kind.n_groups
+                rows = [whole[n - first][at:end] for n in numbers]
+            for there, columns in kind.fast(numbers, rows, self.found) if numbers else ():
+                self.found.add_columns(kind.name, there, columns)
+                taken.update(there)
+        return taken
 
 
-def _complete(line: bytes, records: list[tuple[str, Row] | Broken], parse: Parse) -> bool:
-    """Whether a line without an end is whole: no number stays the same with a 7 after it."""
-    broken = not records or any(isinstance(record, Broken) for record in records)
-    return not broken and records == list(parse(line + b"7"))
-
-
-def plain(line: bytes) -> bytes:
-    """A line without colour codes and without padding of NULs."""
-    return _COLOURS.sub(b"", line).strip(b"\0") if b"\x1b" in line or b"\0" in line else line
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One kind of record in a line.
-
-    pattern: matches the whole record; its named groups are the columns.
-    start: what each record starts with, so that a broken or glued one is noticed.
-    hint: what else betrays a record whose start is broken.
-    """
-
-    kind: str
-    pattern: re.Pattern[bytes]
-    start: re.Pattern[bytes]
-    hint: re.Pattern[bytes] | None = None
-
-    def __call__(self, line: bytes) -> Iterator[tuple[str, Row] | Broken]:
-        """The records of a line."""
-        starts = len(self.start.findall(line))
-        if starts == 0 and (self.hint is None or not self.hint.search(line)):
-            return
-        matches = list(self.pattern.finditer(line))
-        for match in matches:
-            yield (
-                self.kind,
-                {name: value(text) for name, text in match.groupdict().items() if text is not None},
-            )
-        if len(matches) < max(starts, 1):
-            yield Broken(f"not a whole {self.kind} record")
-
-
-def value(text: bytes) -> float:
-    """A printed number, commas between thousands left out."""
-    return grouped(text.decode("ascii", "replace"))
-
-
-def wall_time(line: bytes) -> float | None:
-    """The first time stamp of a line in seconds since 1970, as if it were UTC."""
-    match = _TIME.search(line)
-    if match is None:
-        return None
-    day, time, fraction = (part.decode() if part else "" for part in match.groups())
-    try:
-        moment = datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return moment.timestamp() + float(f"0.{fraction or 0}")
-
-
-def constant(head: bytes, pattern: bytes) -> float | None:
+def _constant(head: bytes, pattern: str) -> float | None:
     """A number that a log prints once, near its start."""
-    match = re.search(pattern, head)
+    match = re.search(pattern.encode(), head)
     return value(match[1]) if match else None
 
 
-def peek(file: BinaryIO, size: int = 1 << 20) -> bytes:
+def _peek(file: BinaryIO, size: int = 1 << 20) -> bytes:
     """The start of a file, which stays where it was."""
     at = file.tell()
     start = file.read(size)
     file.seek(at)
     return start
+
+
+def _read(
+    file: BinaryIO, keep: frozenset[str] | None, console: Console, parse: Parse | None
+) -> Source:
+    head = _peek(file)
+    constants = {name: _constant(head, text) for name, text in console.constants.items()}
+    reader = _Reader(console, keep)
+    if parse is None:
+        found = scan(file, reader.parse, reader.found, reader.fast if reader.places else None)
+    else:
+        found = scan(file, parse, reader.found)
+    aggregations = {line.kind: _aggregation(line, found, head) for line in console.lines}
+    for name, what in console.counts.items():
+        columns = [table[name] for table in _tables(found) if name in table.column_names]
+        if count := sum(np.nansum(column.to_numpy()) for column in columns):
+            found.notes.append(f"the log counts {count:g} {what}")
+    if found.tables:
+        found.notes += console.notes
+    known = {name: number for name, number in constants.items() if number is not None}
+    aggregates = {line.kind: line.aggregates for line in console.lines if line.aggregates}
+    return found.source(aggregations, known, aggregates)
+
+
+def _tables(found: Found) -> Iterator[pa.Table]:
+    for tables in found.tables.values():
+        yield from tables
+
+
+def _aggregation(line: Line, found: Found, head: bytes) -> str:
+    """The aggregation of a kind; of means over windows the usual distance of two records."""
+    if line.window is None:
+        return line.aggregation
+    window = _constant(head, line.window)
+    if window is None:
+        tables = found.tables.get(line.kind, [])
+        group = next(iter(re.compile(line.record).groupindex))
+        steps = [
+            step for table in tables for step in table[line.names.get(group, group)].to_numpy()
+        ]
+        gaps = Counter(np.diff(steps)[np.diff(steps) > 0].tolist())
+        window = gaps.most_common(1)[0][0] if gaps else 1
+    return f"window_mean({window:g})" if window > 1 else "step"
+
+
+def _sniff(head: bytes, console: Console) -> bool:
+    head = _RANKS.sub(b"", plain(head))
+    return bool(re.search(console.recognise.encode(), head, re.MULTILINE)) and not (
+        console.unless and re.search(console.unless.encode(), head, re.MULTILINE)
+    )
+
+
+def described(console: Console, parse: Parse | None = None) -> Format:
+    """The format that a table describes; `parse` finds its records where expressions cannot."""
+    return Format(
+        console.name,
+        partial(_sniff, console=console),
+        partial(_read, keep=None, console=console, parse=parse),
+        console.preset,
+        read_columns=partial(_read, console=console, parse=parse),
+    )

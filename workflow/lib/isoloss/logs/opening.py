@@ -14,6 +14,8 @@ import pyarrow as pa
 from isoloss.logs.records import LogError
 
 HEAD = 1 << 16
+# Some logs start with the source of the program.
+LONG_HEAD = 1 << 20
 _CHUNK = 1 << 20
 _XZ_MEMORY = 1 << 27
 # No training log shrinks a hundredfold; a file that does, and is large, is a decompression bomb.
@@ -162,16 +164,16 @@ def _recoded(first: bytes, rest: Iterator[bytes], encoding: str | None) -> Itera
         yield decode(chunk).encode() if decode else chunk
 
 
-def head(path: Path) -> bytes:
-    """The first 64 KiB of the content, decompressed, as UTF-8 if it is text in UTF-16."""
+def head(path: Path, size: int = HEAD) -> bytes:
+    """The first bytes of the content, decompressed, as UTF-8 if it is text in UTF-16."""
     start = b""
     chunks = _bounded(_content(path, _compression(path)), float("inf"), [])
     for chunk in chunks:
         start += chunk
-        if len(start) >= HEAD:
+        if len(start) >= size:
             break
     chunks.close()
-    start = start[:HEAD]
+    start = start[:size]
     encoding = _utf16(start)
     if encoding:
         start = start.decode(encoding, "replace").encode()

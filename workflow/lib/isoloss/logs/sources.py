@@ -1,5 +1,6 @@
 """The format of a log by the content of its files, and how to open them."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -34,8 +35,7 @@ def recognise(path: Path) -> Format | None:
 
     None if no format recognises it.
     """
-    head = _head(path)
-    hits = [format for format in FORMATS if format.sniff(head)]
+    hits = _sniffed(path, FORMATS)
     hits = [format for format in hits if not format.generic] or hits
     if len(hits) > 1:
         names = ", ".join(format.name for format in hits)
@@ -43,9 +43,19 @@ def recognise(path: Path) -> Format | None:
     return hits[0] if hits else None
 
 
-def _head(path: Path) -> bytes:
+def _sniffed(path: Path, formats: Iterable[Format]) -> list[Format]:
+    """Those of the formats that recognise the start of a file; only if none does, a longer one."""
+    for size in (opening.HEAD, opening.LONG_HEAD):
+        head = _head(path, size)
+        hits = [format for format in formats if format.sniff(head)]
+        if hits or len(head) < size:
+            return hits
+    return []
+
+
+def _head(path: Path, size: int = opening.HEAD) -> bytes:
     try:
-        return opening.head(path)
+        return opening.head(path, size)
     except (LogError, OSError) as error:
         raise LogError(f"{path.as_posix()}: {error}") from error
 
@@ -73,7 +83,7 @@ def chosen(paths: Paths, name: str, notes: list[str]) -> tuple[Format, list[Entr
     for entry in all_entries:
         for file in entry.files:
             format = recognise(file) if wanted is None else wanted
-            if wanted is not None and entry.is_folder and not wanted.sniff(_head(file)):
+            if wanted is not None and entry.is_folder and not _sniffed(file, [wanted]):
                 format = None
             if format is not None:
                 kinds.setdefault(format.name, []).append(file)

@@ -1,22 +1,20 @@
 """Levanter's JSON tracker: a JSON object behind the prefix of Python's logging, steps from 0.
 
-Tokens are logged in objects of their own. Source: levanter/tracker/json_logger.py.
+Code, as the columns are keys of nested objects; see console.yaml.
 """
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
 
-from isoloss.logs import console
-from isoloss.logs.console import Broken, Row
 from isoloss.logs.formats import jsonl
-from isoloss.logs.records import Format, Preset, Source
+from isoloss.logs.printed import Broken, Row, wall_time
 
 _START = re.compile(rb'\{"tracker": ?')
 _HINT = re.compile(rb'"event": ?"log"|json_logger\.py')
 
 
-def _parse(line: bytes) -> Iterator[tuple[str, Row] | Broken]:
+def parse(line: bytes) -> Iterator[tuple[str, Row] | Broken]:
+    """The records of the tracker in a line."""
     start = _START.search(line)
     if start is None:
         if _HINT.search(line):
@@ -26,7 +24,7 @@ def _parse(line: bytes) -> Iterator[tuple[str, Row] | Broken]:
         objects = jsonl.objects(line[start.start() :])
         for found in objects:
             if found.get("event") == "log":
-                time = console.wall_time(line[: start.start()])
+                time = wall_time(line[: start.start()])
                 row: Row = {"step": jsonl.cell(found["step"]), "time": time}
                 row.update(
                     (n, jsonl.cell(v))
@@ -36,24 +34,3 @@ def _parse(line: bytes) -> Iterator[tuple[str, Row] | Broken]:
                 yield "log", row
     except (ValueError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         yield Broken(jsonl.reason(error))
-
-
-def read(file: BinaryIO) -> Source:
-    """Every number of the tracker's log events."""
-    return console.scan(file, _parse).source()
-
-
-FORMATS: tuple[Format, ...] = (
-    Format(
-        "levanter",
-        lambda head: bool(re.search(rb'\{"tracker": ?"[^"]*", ?"event": ?"', head)),
-        read,
-        Preset(
-            tokens=("throughput/total_tokens",),
-            wall_time=("time",),
-            train_loss=("train/loss",),
-            eval_loss=("eval/loss",),
-            step_base=0,
-        ),
-    ),
-)

@@ -2,15 +2,18 @@
 
 A line with `[step=10/2000,epoch=0]`, or the name of an evaluation, and under it indented lines
 `train/CrossEntropyLoss=8.628`. Evaluations have no step of their own: they belong to the one
-before. Numbers have four digits. Sources: olmo/train.py; console_logger.py of OLMo-core.
+before. Numbers have four digits. Code, as records have several lines; see console.yaml.
 """
 
 import re
+from dataclasses import replace
+from functools import partial
 from typing import BinaryIO
 
 from isoloss.logs import console, lines
-from isoloss.logs.console import Found, Row
-from isoloss.logs.records import Bad, Format, Preset, Source
+from isoloss.logs.patterns import Console
+from isoloss.logs.printed import Found, Row, plain, value, wall_time
+from isoloss.logs.records import Bad, Format, Source
 
 _STEP = re.compile(rb"\[step=(\d+)/[^\]]*\]")
 _HEAD = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
@@ -21,8 +24,8 @@ _LOSS = re.compile(r"loss$|tokens$|^throughput/total|^eval/", re.IGNORECASE)
 class _Records:
     """Collects the lines of each record; a record that the file ends in keeps its whole lines."""
 
-    def __init__(self) -> None:
-        self.found = Found()
+    def __init__(self, keep: frozenset[str] | None) -> None:
+        self.found = Found(keep, ["step"])
         self.kind: str | None = None
         self.row: Row = {}
         self.offset = 0
@@ -40,7 +43,7 @@ class _Records:
             self.close()
             step = _STEP.search(line)
             self.kind, self.offset = "train" if step else "eval", offset
-            self.row = {"time": console.wall_time(line)}
+            self.row = {"time": wall_time(line)}
             if step:
                 self.row["step"] = float(step[1])
         elif torn and line.strip():
@@ -51,7 +54,7 @@ class _Records:
     def _value(self, offset: int, line: bytes, match: re.Match[bytes]) -> None:
         name = match[1].decode()
         try:
-            self.row[name] = console.value(match[2])
+            self.row[name] = value(match[2])
         except ValueError:
             if _LOSS.search(name):
                 self.found.quarantine.append(Bad(offset, f"{name} is no number", line[:200]))
@@ -59,36 +62,19 @@ class _Records:
     def close(self) -> None:
         """End the record; one without values is no record."""
         if self.kind and not set(self.row) <= {"time", "step"}:
-            self.found.rows.setdefault(self.kind, []).append(self.row)
-            self.found.offsets.setdefault(self.kind, []).append(self.offset)
+            self.found.add(self.kind, self.offset, self.row)
         self.kind = None
 
 
-def read(file: BinaryIO) -> Source:
-    """Every value of the records; the offset is the first line of a record."""
-    records = _Records()
+def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
+    records = _Records(keep)
     for block in lines.blocks(file):
         for offset, raw in block:
-            records.line(offset, console.plain(raw), offset == block.torn)
+            records.line(offset, plain(raw), offset == block.torn)
     records.close()
     return records.found.source()
 
 
-def sniff(head: bytes) -> bool:
-    """A line with `[step=N/...` and an indented `name=value` under it."""
-    return bool(re.search(rb"\[step=\d+/[^\]]*\]\r?\n    [\w/]+[^=\n]*=", console.plain(head)))
-
-
-FORMATS: tuple[Format, ...] = (
-    Format(
-        "olmo",
-        sniff,
-        read,
-        Preset(
-            tokens=("throughput/total_tokens", "throughput/total tokens"),
-            wall_time=("time",),
-            train_loss=("train/CrossEntropyLoss", "train/CE loss"),
-            eval_loss=("eval/*/CrossEntropyLoss", "eval/*/CE loss"),
-        ),
-    ),
-)
+def described(table: Console) -> Format:
+    """The format; the offset of a record is its first line."""
+    return replace(console.described(table), read=partial(_read, keep=None), read_columns=_read)
