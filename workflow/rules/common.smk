@@ -72,7 +72,9 @@ BESIDE = {
 try:
     STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)
     PLOTTING = read_yaml(Path("config/plotting.yaml"))
-    validate(PLOTTING, read_yaml(SCHEMAS / "plotting.schema.yaml"), "config/plotting.yaml")
+    validate(
+        PLOTTING, read_yaml(SCHEMAS / "plotting.schema.yaml"), "config/plotting.yaml"
+    )
 except InputError as error:
     # One line, where a WorkflowError would add Snakemake's own.
     sys.exit(f"isoloss: {error}")
