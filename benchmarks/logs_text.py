@@ -1,13 +1,16 @@
-"""How fast plain logs are read: ratios to pyarrow and pandas on the same file, in one run.
+"""How fast logs of text are read, as ratios on the same file in one run: plain logs to pyarrow and
+pandas, what programs print to a Python loop over its lines with one compiled expression.
 
     python benchmarks/logs_text.py [megabytes] [--memory megabytes]
 
-Each file is made anew: a run of several metrics in JSON lines and in CSV, and the same with one
-broken line in every 10,000. Times are medians, the readers taking turns, each time in a new
-process; the memory is the largest resident size of a process that reads one JSON lines file.
+Each file is made anew: a run of several metrics in JSON lines and in CSV, the same with one broken
+line in every 10,000, and the output of nanoGPT and of Megatron-LM. Times are medians, the readers
+taking turns, each time in a new process; the memory is the largest resident size of a process that
+reads one JSON lines file.
 """
 
 import argparse
+import re
 import resource
 import subprocess
 import sys
@@ -58,6 +61,46 @@ def write(path: Path, megabytes: int, kind: str, broken: bool) -> None:
             size += file.write("\n".join(lines) + "\n")
 
 
+def nanogpt(step: int, loss: float) -> str:
+    evaluation = f"step {step}: train loss {loss:.4f}, val loss {loss + 0.1:.4f}\n"
+    return (
+        evaluation if step % 1000 == 0 else ""
+    ) + f"iter {step}: loss {loss:.4f}, time 916.34ms, mfu 41.{step % 100:02d}%"
+
+
+def megatron(step: int, loss: float) -> str:
+    clock = f"{8 + step // 3600 % 12:02d}:{step // 60 % 60:02d}:{step % 60:02d}.639256"
+    return (
+        f" [2025-10-09 {clock}] iteration {step:8d}/ 9000000 | consumed samples: {step * 128:12d} |"
+        f" elapsed time per iteration (ms): {900 + loss:.1f} | throughput per GPU (TFLOP/s/GPU):"
+        f" 412.3 | learning rate: 3.000000E-06 | global batch size:   128 | lm loss: {loss:.6E} |"
+        " loss scale: 1.0 | grad norm: 0.430 | number of skipped iterations:   0 |"
+        " number of nan iterations:   0 |"
+    )
+
+
+PRINTED = {
+    "nanogpt": (nanogpt, rb"iter (\d+): loss ([\d.]+), time"),
+    "megatron": (megatron, rb" \[[^\]]*\] iteration +(\d+)/.* lm loss: (\S+) \|"),
+}
+
+
+def write_printed(path: Path, megabytes: int, kind: str) -> None:
+    """The output of a program, of the given size."""
+    size, step, line = 0, 1, PRINTED[kind][0]
+    with path.open("w") as file:
+        while size < megabytes << 20:
+            block = [line(row[0], row[2]) for row in rows(step, 10_000)]
+            step += len(block)
+            size += file.write("\n".join(block) + "\n")
+
+
+def with_loop(path: Path) -> list[tuple[int, float]]:
+    match = re.compile(PRINTED[path.stem][1]).match
+    with path.open("rb") as file:
+        return [(int(found[1]), float(found[2])) for line in file if (found := match(line))]
+
+
 def seconds(path: Path, readers: Sequence[str], repeats: int) -> dict[str, float]:
     """Median time of each reader, each time in a process of its own, as a log is read."""
     times: dict[str, list[float]] = {name: [] for name in readers}
@@ -81,6 +124,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "isoloss": read,
     "pyarrow": with_arrow,
     "pandas": with_pandas,
+    "loop": with_loop,
 }
 
 
@@ -107,6 +151,18 @@ def speed(folder: Path, megabytes: int, repeats: int) -> None:
         )
         clean.unlink()
         damaged.unlink()
+
+
+def speed_printed(folder: Path, megabytes: int, repeats: int) -> None:
+    for kind in PRINTED:
+        path = folder / f"{kind}.log"
+        write_printed(path, megabytes, kind)
+        times = seconds(path, ("isoloss", "loop"), repeats)
+        print(
+            f"{kind:8} {megabytes} MB: isoloss {times['isoloss']:.2f} s, "
+            f"{times['isoloss'] / times['loop']:.2f} x a loop's {times['loop']:.2f} s"
+        )
+        path.unlink()
 
 
 def memory(folder: Path, megabytes: int) -> None:
@@ -141,5 +197,6 @@ if __name__ == "__main__":
     else:
         with tempfile.TemporaryDirectory() as name:
             speed(Path(name), given.megabytes, given.repeats)
+            speed_printed(Path(name), given.megabytes, given.repeats)
             if given.memory:
                 memory(Path(name), given.memory)

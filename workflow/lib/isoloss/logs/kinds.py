@@ -1,7 +1,7 @@
 """The kinds of records that the line patterns of a format describe."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress, pairwise
@@ -101,8 +101,11 @@ class Kind:
             yield _columns(lines, rows, [g for g in self.groups if found.keeps(g[1])])
             return
         by_layout: dict[tuple[bytes, ...], tuple[list[int], list[_Texts]]] = {}
-        find, body, rule = self.parts.findall, self.n_groups - 1, self.line.unprinted
+        find, glued = self.parts.findall, self.start.search
+        body, rule = self.n_groups - 1, self.line.unprinted
         for line, texts in zip(lines, rows, strict=True):
+            if glued(texts[body]):
+                continue
             names, values = zip(*find(texts[body]), strict=True)
             there = by_layout.get(names) or by_layout.setdefault(names, ([], []))
             there[0].append(line)
@@ -121,11 +124,11 @@ class Kind:
         """What to do with fields of these names; None if they need a closer look."""
         whole = [self.pair.fullmatch(name + b"0") if self.pair else None for name in names]
         record = b"0".join([*names, b""])
-        if self.start.search(record) or any(other.sees(record) for other in self.others):
+        if any(other.sees(record) for other in self.others):
             return None
         try:
             texts = [match[1].decode() for match in whole if match]
-            self._check(dict.fromkeys(texts), found)
+            self._check(dict.fromkeys(texts), found, texts)
         except ValueError:
             return None
         if len(texts) < len(names):
@@ -190,17 +193,19 @@ class Kind:
         if head is None:
             raise ValueError(f"not a whole {self.name} record")
         row = self._groups(head)
+        names = list(row)
         for part in self._parts(text[head.end() :]):
             match = self.pair.fullmatch(part) if self.pair else None
             if match is None:
                 raise ValueError(f"no field: {part[:40]!r}")
             name = match[1].decode("utf-8", "replace")
+            names.append(name)
             try:
                 row[name] = self.number(name, match[2])
             except ValueError:
                 if self.numbers and self.numbers.search(name):
                     raise ValueError(f"{name} is no number: {match[2][:40]!r}") from None
-        self._check(row, found)
+        self._check(row, found, names)
         if self.line.unprinted:
             _unprinted(row, self.line.unprinted, found)
         return row
@@ -222,8 +227,11 @@ class Kind:
             raise ValueError(f"a {self.name} record that is cut off")
         return parts if between.strip() else [part for part in parts if part.strip()]
 
-    def _check(self, row: Row, found: Found) -> None:
-        """ValueError if fields are missing; where a loss is missing, damage may be the reason."""
+    def _check(self, row: Row, found: Found, names: Iterable[str]) -> None:
+        """ValueError if fields are missing; where a loss is missing, damage may be the reason.
+
+        names: those of the fields that are no numbers too.
+        """
         rule = self.line.unprinted
         if rule and not {rule.loss, rule.other} & row.keys():
             unknown = set(row) - set(found.names) - set(self.record.groupindex)
@@ -232,7 +240,7 @@ class Kind:
         for name in self.line.required:
             if not any(there.startswith(name) for there in row):
                 raise ValueError(f"a {self.name} record without {name}")
-        for name in row:
+        for name in names:
             found.keeps(name)
 
     def number(self, name: str, text: bytes) -> float:

@@ -61,7 +61,7 @@ class Fields:
         field = name + value
         if split and self.end == self.between.strip():
             return rf"(?:{field} *{split})+"
-        gap = rf" *{split}" if split else " +"
+        gap = rf" *{split}" if split else f"{self.between} *"
         return rf" *{field}(?:{gap}{field})* *{re.escape(self.end)}"
 
     @property
@@ -79,8 +79,12 @@ class Fields:
         underscore: Python reads 1_000 too.
         """
         equals, split, _ = self._signs
-        blank = "" if split else r"\s"
-        name = rf"[^{equals}{split}{blank}\n]+{equals} *" if equals else rf" *[^{split}\s]+ +"
+        if not equals:
+            name = rf" *[^{split}\s]+ +"
+        elif split:
+            name = rf"[^{equals}{split}\n]+{equals} *"
+        else:
+            name = rf"[^{equals}\s]+{equals}{' *' * self.equals.endswith(' ')}"
         return name, rf"[^\s{split}{re.escape(self.end)}{equals}_]+"
 
     @property
