@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from isoloss.fit.diagnose import diagnoses
 from isoloss.fit.fit import fits
+from isoloss.fit.settings import Fitting
 from isoloss.multiplier.multiplier import multipliers
+from isoloss.multiplier.settings import Comparison
 from isoloss.paper import style
 from isoloss.paper.figures import (
     canvas,
@@ -69,6 +71,7 @@ def tables(arms=("base", "new"), metrics=("loss",)):
     )
     settings = {"law": "power", "method": "least_squares_log", "also": [{"law": "power_floor"}]}
     settings |= {"weight_by": "none", "resampling": "wild", "draws": 100}
+    settings = Fitting(**settings)
     found = fits(points, settings, "model")
     made = {name: found.table(name, []) for name in ("fit", "draws", "surface")}
     columns = {"residuals": [], "holdout": []}
@@ -79,11 +82,7 @@ def tables(arms=("base", "new"), metrics=("loss",)):
         points,
         baseline="base",
         headline=CONVENTIONS[0],
-        at_loss=[],
-        pair_by="model",
-        confidence=0.95,
-        grid=11,
-        margin=0.25,
+        settings=Comparison([], "model", confidence=0.95, grid=11, margin=0.25),
     )
     words = {
         "title": "Made up",
@@ -459,6 +458,7 @@ def grid(root):
     points = final_points(rows, {"loss": "loss"}, ["6n_non_embedding"])
     settings = {"law": "chinchilla", "method": "huber_log", "also": [{"law": "isoflop"}]}
     settings |= {"weight_by": "none", "resampling": "wild", "draws": 100}
+    settings = Fitting(**settings)
     found = fits(points, settings, "model")
     words = {
         "arms": {"dense": "Dense", "sparse": "Sparse"},

@@ -7,7 +7,9 @@ from isoloss.fit.diagnose import diagnoses
 from isoloss.fit.fit import fits
 from isoloss.fit.fitting import fit
 from isoloss.fit.problem import FitError
-from isoloss.multiplier.multiplier import multipliers
+from isoloss.fit.settings import Fitting
+from isoloss.multiplier import multiplier as stage
+from isoloss.multiplier.settings import Comparison
 from isoloss.points.from_table import final_points
 
 KIMI = {  # losses of data/kimi-linear at the compute of 6N with head
@@ -28,6 +30,12 @@ COMPARED = {
     "grid": 5,
     "margin": 0.1,
 }
+
+
+def multipliers(*tables, baseline, headline, **settings):
+    """The stage, its settings by name."""
+    made = Comparison(**settings)
+    return stage.multipliers(*tables, baseline=baseline, headline=headline, settings=made)
 
 
 def ladder(losses=KIMI, loss_se=0.002):
@@ -59,6 +67,7 @@ class Found:
     """The tables of the stages fit and diagnose."""
 
     def __init__(self, points, settings):
+        settings = Fitting(**settings)
         self.fits = fits(points, settings, "model")
         made = (self.fits.table(name, []) for name in ("fit", "surface"))
         self.diagnosed = diagnoses(points, *made, settings, {"residuals": [], "holdout": []})
@@ -109,7 +118,7 @@ def test_arms_are_resampled_together(found):
     drawn = table(found, "draws").query("method == 'least_squares_log'")
     by = drawn.pivot(index="draw", columns="arm", values="coefficient")
     assert by.corr().iloc[0, 1] > 0.99  # as their residuals are
-    apart = fits(ladder(), FIT, "run").table("draws", [])
+    apart = fits(ladder(), Fitting(**FIT), "run").table("draws", [])
     by = apart.pivot(index="draw", columns="arm", values="coefficient")
     assert abs(by.corr().iloc[0, 1]) < 0.3
 
@@ -256,10 +265,10 @@ def test_a_law_that_some_convention_counts_no_parameters_for_is_left_out_there(g
     blind = grid.assign(convention="matmul_causal", parameters=np.nan)
     both = pd.concat([grid, blind], ignore_index=True)
     settings = FIT | {"law": "chinchilla", "method": "huber_log", "draws": 100}
-    made = fits(both, settings, "model")
+    made = fits(both, Fitting(**settings), "model")
     assert set(table(made, "fit")["convention"]) == {"6n_non_embedding"}
     with pytest.raises(FitError, match=r"arm dense.*needs the parameters and the tokens"):
-        fits(blind, settings, "model")
+        fits(blind, Fitting(**settings), "model")
 
 
 def test_a_surface_of_logged_compute_is_compared_in_6_n_d(grid):
@@ -270,7 +279,7 @@ def test_a_surface_of_logged_compute_is_compared_in_6_n_d(grid):
     settings = FIT | {"law": "chinchilla", "method": "least_squares_log", "draws": 100}
     found = []
     for points in (grid, logged):
-        made = fits(points, settings, "model")
+        made = fits(points, Fitting(**settings), "model")
         changes = {"baseline": "dense", "headline": points["convention"].iloc[0]}
         ratio = multipliers(
             table(made, "fit"), points, table(made, "draws"), **COMPARED | changes | {"at_loss": []}

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from isoloss.fit.fit import fits
 from isoloss.fit.fitting import FitError
+from isoloss.fit.settings import Fitting
 from isoloss.multiplier.headline import headline
 from isoloss.multiplier.multiplier import multipliers
+from isoloss.multiplier.settings import Comparison
 
 SIZES = {"1M": 0.1, "2M": 0.4, "4M": 1.6, "8M": 6.4}
 
@@ -34,20 +36,19 @@ FIT = {"law": "power", "method": "least_squares_log", "weight_by": "none"} | {
 
 
 def fitted(table, **changes):
-    return fits(table, FIT | changes, "model").table("fit", [])
+    return fits(table, Fitting(**FIT | changes), "model").table("fit", [])
 
 
-def compared(table, **changes):
+def compared(table, headline="x", **changes):
     settings = {
-        "baseline": "base",
-        "headline": "x",
         "at_loss": [],
         "pair_by": "model",
         "confidence": 0.95,
         "grid": 11,
         "margin": 0.25,
     }
-    return multipliers(fitted(table), table, **settings | changes)
+    made = Comparison(**settings | changes)
+    return multipliers(fitted(table), table, baseline="base", headline=headline, settings=made)
 
 
 # --- fit

@@ -2,13 +2,14 @@
 
 from isoloss import tables
 from isoloss.fit.diagnose import diagnoses
+from isoloss.fit.settings import Fitting
 from isoloss.job import job
 
 files, params, output = snakemake.input, snakemake.params, snakemake.output
 with job(snakemake.log[0]):
     made = diagnoses(
         *(tables.read(files[name], params.schemas[name]) for name in ("points", "fit", "surface")),
-        params.fit,
+        Fitting(**params.fit),
         {name: list(params.schemas[name]["properties"]) for name in ("residuals", "holdout")},
     )
     for name, path in output.items():

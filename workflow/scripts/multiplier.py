@@ -3,6 +3,7 @@
 from isoloss import tables
 from isoloss.job import job
 from isoloss.multiplier.multiplier import multipliers
+from isoloss.multiplier.settings import Comparison
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):
@@ -10,6 +11,6 @@ with job(snakemake.log[0]):
         *(tables.read(files[name], params.schemas[name]) for name in ("fit", "points", "draws")),
         baseline=params.baseline,
         headline=params.conventions[0],
-        **params.multiplier,
+        settings=Comparison(**params.multiplier),
     )
     tables.write(table, snakemake.output[0], params.schemas["multiplier"])

@@ -1,7 +1,6 @@
 """What attacks a fit: residuals, the fit without each point, and prediction beyond the fit."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from isoloss.fit.isoflop import budgets
 from isoloss.fit.problem import FitError
 from isoloss.fit.registry import LAWS
 from isoloss.fit.request import ISOFLOP, Request
+from isoloss.fit.settings import Fitting
 
 SHOWN = ["run", "model", "compute_pflop_s_days", "loss"]
 SIZE = ["parameters"]  # where the points have it
@@ -22,27 +22,25 @@ def diagnoses(
     points: pd.DataFrame,
     fits: pd.DataFrame,
     surfaces: pd.DataFrame,
-    settings: Mapping[str, Any],
+    settings: Fitting,
     columns: Mapping[str, list[str]],
 ) -> dict[str, pd.DataFrame]:
     """Tables `residuals` and `holdout` of every fit of the fit stage.
 
-    points: as they were fitted. fits, surfaces: its tables. settings: the study's `fit` section.
-    columns: of each table.
+    points: as they were fitted. fits, surfaces: its tables. columns: of each table.
     """
     made: dict[str, list[pd.DataFrame]] = {"residuals": [], "holdout": []}
-    weight_by = settings["weight_by"]
     for key, request, group, headline in asked(points, settings):
         if request.law == ISOFLOP:
             continue
         table = fits if LAWS[request.law].of_compute else surfaces
         row = table[(table[list(key)] == list(key.values())).all(axis=1)].iloc[0].to_dict()
-        errors = loss_errors(group, weight_by)
+        errors = loss_errors(group, settings.weight_by)
         axes = [group[name] for name in LAWS[request.law].axes]
         fitted = from_row(row, axes, group["loss"], loss_se=errors, cluster=clusters(group))
         marks = key | {"headline_law": headline}
         made["residuals"].append(residuals(fitted, group).assign(**marks))
-        made["holdout"].append(holdout(request, group, weight_by).assign(**marks))
+        made["holdout"].append(holdout(request, group, settings.weight_by).assign(**marks))
     return {name: together(parts, columns[name]) for name, parts in made.items()}
 
 

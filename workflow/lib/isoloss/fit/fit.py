@@ -14,8 +14,9 @@ from isoloss.fit.fitted import Fit, fit_law
 from isoloss.fit.isoflop import fit_isoflop
 from isoloss.fit.problem import FitError
 from isoloss.fit.registry import LAWS
-from isoloss.fit.request import ISOFLOP, Request, requests, require
+from isoloss.fit.request import ISOFLOP, Request, require
 from isoloss.fit.resampling import Draws, resample, spread
+from isoloss.fit.settings import Fitting
 
 KEYS = ["metric", "convention", "arm"]
 COMPUTE, ND = ["compute_pflop_s_days"], ["parameters", "tokens"]
@@ -45,16 +46,16 @@ def together(parts: Rows, columns: Sequence[str]) -> pd.DataFrame:
     return table.reindex(columns=[*columns, *(c for c in table if c not in columns)])
 
 
-def fits(points: pd.DataFrame, settings: Mapping[str, Any], group_by: str) -> Fits:
+def fits(points: pd.DataFrame, settings: Fitting, group_by: str) -> Fits:
     """Fit every law asked for, the headline first, to every arm, metric and convention.
 
-    settings: the study's `fit` section. group_by: the column whose labels are resampled, `model`
+    group_by: the column whose labels are resampled, `model`
     where arms are paired by it, else `run`. The headline is resampled, and what has no standard
     errors of its own: Huber fits and surfaces. Laws of N and D are fitted where the convention
     counts an N. Raises FitError naming arm, metric and convention where a law asks too much.
     """
     used = points[points["used"]]
-    seed, kind, resamples = draws.seed(used), settings["resampling"], settings["draws"]
+    seed = draws.seed(used)
     found = Fits()
     for key, request, group, headline in asked(points, settings):
         if request.law == ISOFLOP:
@@ -62,11 +63,13 @@ def fits(points: pd.DataFrame, settings: Mapping[str, Any], group_by: str) -> Fi
                 found.isoflop.append(_isoflop(request, group).assign(**key))
             continue
         with naming(key, group):
-            fitted = fit_group(request, group, settings["weight_by"])
+            fitted = fit_group(request, group, settings.weight_by)
             textbook = fitted.law.of_compute and ESTIMATORS[request.method].least_squares
             drawn = None
             if headline or not textbook:
-                drawn = resample(fitted.solution, group[group_by], kind, resamples, seed)
+                drawn = resample(
+                    fitted.solution, group[group_by], settings.resampling, settings.draws, seed
+                )
                 found.draws.append(draws.rows(key, fitted.law, drawn))
         if fitted.law.of_compute:
             row = asdict(fitting.row(fitted))
@@ -81,13 +84,13 @@ def fits(points: pd.DataFrame, settings: Mapping[str, Any], group_by: str) -> Fi
 
 
 def asked(
-    points: pd.DataFrame, settings: Mapping[str, Any]
+    points: pd.DataFrame, settings: Fitting
 ) -> Iterator[tuple[dict[str, str], Request, pd.DataFrame, bool]]:
     """The fits to be made: key, law and method, points, and whether it is the headline's law.
 
     A law whose axes a further convention does not have is left out there.
     """
-    wanted = requests(settings)
+    wanted = settings.requests
     for (metric, convention, arm), group in points[points["used"]].groupby(KEYS, sort=False):
         for request in wanted:
             axes = [*COMPUTE, *ND] if request.surface else COMPUTE

@@ -15,9 +15,10 @@ from isoloss.fit.law import Law
 from isoloss.fit.registry import LAWS
 from isoloss.multiplier.intervals import Influence, Interval, delta, jackknife, none, percentile
 from isoloss.multiplier.mixture import PairedInterval, alone, paired_interval
+from isoloss.multiplier.settings import CHOICES
 from isoloss.units import Floats, Values
 
-INTERVALS = ("auto", "delta_t", "jackknife_t", "percentile")
+INTERVALS = CHOICES["interval"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Fits and points -> compute multipliers of every candidate, at chosen losses and over a range."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 
 from isoloss.fit.along import counted_in, is_surface, law_of, losses, on_axis
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier, overlap
+from isoloss.multiplier.settings import Comparison
 from isoloss.units import Floats
 
 FIT = ["metric", "convention", "law", "method"]
@@ -20,50 +21,40 @@ def multipliers(
     *,
     baseline: str,
     headline: str,
-    at_loss: Sequence[float],
-    pair_by: str,
-    confidence: float,
-    grid: int,
-    margin: float,
-    interval: str = "auto",
+    settings: Comparison,
 ) -> pd.DataFrame:
     """One row a candidate, metric, convention, law, method and loss; see `isoloss.multiplier`.
 
-    draws: of the fits that have been resampled. at_loss: losses in nats to report, the headline
-    first; without any, the geometric middle of the losses that both arms reached. `kind` tells
-    them (`reported`) from the curve (`grid`): `grid` losses over the range of both arms, extended
-    by `margin` of its length in log loss at either end. `headline` marks the first reported loss of
-    convention `headline` under the headline law, whose interval is `interval`; other laws have
-    `auto`, and surfaces, whose L(C) is that of their compute-optimal line, `percentile`.
+    draws: of the fits that have been resampled. `kind` tells the losses of `settings.at_loss`
+    (`reported`) from those of the curve (`grid`). `headline` marks the first reported loss of
+    convention `headline` under the headline law, whose interval is `settings.interval`; other laws
+    have `auto`, and surfaces, whose L(C) is that of their compute-optimal line, `percentile`.
     """
     tables = []
+    arms_of = _arms(points, draws)
     for key, group in fits.groupby(FIT, sort=False):
         names = dict(zip(FIT, key, strict=True))
         first_law = bool(group["headline_law"].iloc[0])
-        arms = {
-            row["arm"]: _arm(row, points[points["used"]], draws) for row in group.to_dict("records")
-        }
+        arms = {row["arm"]: arms_of(row) for row in group.to_dict("records")}
         if baseline not in arms:
             raise ValueError(
                 f"metric {names['metric']}, convention {names['convention']}: the baseline "
                 f"{baseline} has no points to compare {', '.join(arms)} with"
             )
         status = dict(zip(group["arm"], group["status"], strict=True))
-        chosen = interval if first_law else "auto"
+        chosen = settings.interval if first_law else "auto"
         for name in arms:
             if name == baseline:
                 continue
             pair = arms[baseline], arms[name]
-            reported = list(at_loss) or [middle(*pair)]
-            for kind, at in (
-                ("reported", np.asarray(reported)),
-                ("grid", curve(*pair, grid, margin)),
-            ):
+            reported = np.asarray(list(settings.at_loss) or [middle(*pair)])
+            losses_of_curve = curve(*pair, settings.grid, settings.margin)
+            for kind, at in (("reported", reported), ("grid", losses_of_curve)):
                 table = multiplier(
                     *pair,
                     at,
-                    pair_by=pair_by == "model",
-                    confidence=confidence,
+                    pair_by=settings.pair_by == "model",
+                    confidence=settings.confidence,
                     interval="percentile" if is_surface(names["law"]) else chosen,
                 )
                 first = np.arange(len(at)) == 0
@@ -83,26 +74,27 @@ def multipliers(
     return pd.concat(tables, ignore_index=True)
 
 
-def _arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | None) -> Arm:
-    """An arm with its points, and its draws if it has any.
+def _arms(points: pd.DataFrame, draws: pd.DataFrame | None) -> Callable[[Mapping[str, Any]], Arm]:
+    """A function from a row of the fit table to its arm, with its points and any draws.
 
     Of a surface the points are those of its compute-optimal line at the computes of the runs.
     """
     keys = ["arm", "metric", "convention"]
-    mine = points[_same(points, fit, keys)]
-    drawn = None if draws is None else draws[_same(draws, fit, [*keys, "law", "method"])]
-    if is_surface(fit["law"]):
-        mine = on_axis(fit["law"], fit["convention"], mine)
-        mine = mine.assign(loss=losses(fit, mine["compute_pflop_s_days"]))
-        fit = {**fit, "law": law_of(fit).name}
-    if drawn is None or drawn.empty:
-        return arm(fit, mine)
-    return arm(fit, mine, drawn.rename(columns={"resampling": "kind"}))
+    by_points = dict(list(points[points["used"]].groupby(keys, sort=False)))
+    by_draws = {} if draws is None else dict(list(draws.groupby([*keys, "law", "method"])))
 
+    def of(fit: Mapping[str, Any]) -> Arm:
+        mine = by_points[tuple(fit[name] for name in keys)]
+        drawn = by_draws.get(tuple(fit[name] for name in (*keys, "law", "method")))
+        if is_surface(fit["law"]):
+            mine = on_axis(fit["law"], fit["convention"], mine)
+            mine = mine.assign(loss=losses(fit, mine["compute_pflop_s_days"]))
+            fit = {**fit, "law": law_of(fit).name}
+        return arm(
+            fit, mine, None if drawn is None else drawn.rename(columns={"resampling": "kind"})
+        )
 
-def _same(table: pd.DataFrame, row: Mapping[str, Any], names: Sequence[str]) -> pd.Series:
-    """Which rows of a table have the same names as a row."""
-    return (table[list(names)] == [row[name] for name in names]).all(axis=1)
+    return of
 
 
 def _status(of: Mapping[str, str]) -> str:

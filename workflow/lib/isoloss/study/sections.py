@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from isoloss.cleaning.settings import Cleaning, Quality
+from isoloss.fit.settings import Fitting
 from isoloss.flops.settings import Compute
 from isoloss.logs.settings import Reading
+from isoloss.multiplier.settings import Comparison
 from isoloss.points.settings import Selection
 from isoloss.study.validation import InputError
 
@@ -23,6 +25,8 @@ class Sections:
     quality: Quality
     points: Selection
     compute: Compute
+    fit: Fitting
+    multiplier: Comparison
 
 
 def typed(path: Path, settings: Mapping[str, Any]) -> Sections:
@@ -43,4 +47,6 @@ def typed(path: Path, settings: Mapping[str, Any]) -> Sections:
         quality=made("quality", Quality),
         points=made("points", Selection),
         compute=made("compute", Compute),
+        fit=made("fit", Fitting),
+        multiplier=made("multiplier", Comparison),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.fit.problem import FitError
-from isoloss.fit.request import ISOFLOP, NAMES, Request, requests, require
+from isoloss.fit.request import ISOFLOP, NAMES, Request, require
 from isoloss.logs.paths import cell_files
 from isoloss.points.final_point import final_point
 from isoloss.study.conventions import check_compute, check_costs, with_headline
@@ -67,7 +67,7 @@ class Study:
     @property
     def requests(self) -> tuple[Request, ...]:
         """The laws to be fitted, the headline first."""
-        return requests(self.settings["fit"])
+        return self.typed.fit.requests
 
     def files(self, run: Mapping[str, Any]) -> list[Path]:
         """Every file that the readers of a run's log open."""
