@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from isoloss.claims.claims import claims
 from isoloss.flops import count_parameters
-from isoloss.flops.consistency import consistency, verdict
+from isoloss.flops.consistency import consistency, outcome
 from isoloss.flops.counting import counter
 from isoloss.paper.table import runs as runs_table
 from numpy.testing import assert_allclose
@@ -50,7 +50,7 @@ def check(folder, run, tokens=float("nan"), compute=float("nan"), declared=None,
     ],
 )
 def test_numbers_agree_in_the_digits_stated_or_within_one_percent(stated, ours, digits, expected):
-    assert verdict(stated, ours, digits) == expected
+    assert outcome(stated, ours, digits) == expected
 
 
 def test_a_run_that_was_cut_differs_from_its_plan(folder):

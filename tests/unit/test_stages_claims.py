@@ -1,8 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.claims.claims import COLUMNS, claims, verdict
+from isoloss import tables
+from isoloss.claims.claims import claims, outcome
+from isoloss.study.validation import table_schema
 from scipy.stats import t as student
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = table_schema(ROOT / "workflow/schemas/tables/claims.schema.yaml")
 
 FITS = pd.DataFrame(
     [
@@ -75,22 +82,22 @@ def law(coefficient="2.3092", exponent="0.0536", **more):
     ],
 )
 def test_a_verdict_is_by_printed_digits_then_by_the_interval(printed, ours, low, high, expected):
-    assert verdict(printed, ours, low, high) == expected
+    assert outcome(printed, ours, low, high) == expected
 
 
 def test_without_a_number_of_ours_nothing_is_confirmed():
     nan = float("nan")
-    assert verdict("1.16", nan, nan, nan) == "differs"
+    assert outcome("1.16", nan, nan, nan) == "differs"
 
 
 def test_more_printed_digits_are_held_against_more_of_ours():
-    assert verdict("2.31", 2.3087, 0, 9) == "reproduced"
-    assert verdict("2.310", 2.3087, 0, 9) == "consistent"
+    assert outcome("2.31", 2.3087, 0, 9) == "reproduced"
+    assert outcome("2.310", 2.3087, 0, 9) == "consistent"
 
 
 def test_every_number_of_a_law_is_a_row_with_its_place():
     table = checked(fits=law())
-    assert list(table) == COLUMNS
+    assert set(table) == set(SCHEMA["properties"])
     assert list(table["quantity"]) == ["coefficient", "exponent"]
     assert set(table["source"]) == {"Paper, Figure 5"}
     assert list(table["published"]) == ["2.3092", "0.0536"]
@@ -164,4 +171,4 @@ def test_a_compute_is_held_against_the_accuracy_to_which_it_is_known():
 def test_a_study_without_published_numbers_has_an_empty_table_with_its_columns():
     table = claims({}, *OURS, headline="x", confidence=0.95)
     assert table.empty
-    assert list(table) == COLUMNS
+    assert list(tables.check(table, SCHEMA, "claims")) == list(SCHEMA["properties"])

@@ -28,6 +28,8 @@ def check(table: pd.DataFrame, schema: Mapping[str, Any], where: str) -> pd.Data
     `exclusiveMinimum` and `required` count. Numbers may be NaN (not known), texts may be empty.
     """
     columns: Mapping[str, Any] = schema["properties"]
+    if table.empty:  # it has the columns of its schema all the same
+        table = table.reindex(columns=[*columns, *(name for name in table if name not in columns)])
     missing = [name for name in schema.get("required", columns) if name not in table]
     if missing:
         raise ValueError(f"{where}: column(s) {', '.join(missing)} missing; it has {list(table)}")

@@ -7,20 +7,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-COLUMNS = [
-    "claim",
-    "source",
-    "quantity",
-    "convention",
-    "published",
-    "ours",
-    "ci_low",
-    "ci_high",
-    "ratio",
-    "verdict",
-    "note",
-]
-
 
 def claims(
     published: Mapping[str, Any],
@@ -48,10 +34,10 @@ def claims(
     ]
     if flops is not None and consistency is not None:
         rows += [*_compute(published, flops, headline), *_stated(consistency)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows)
 
 
-def verdict(printed: str, ours: float, ci_low: float, ci_high: float) -> str:
+def outcome(printed: str, ours: float, ci_low: float, ci_high: float) -> str:
     """How a printed number compares with ours and its interval."""
     decimals = len(printed.partition(".")[2])
     if f"{ours:.{decimals}f}" == printed:
@@ -79,7 +65,7 @@ def _row(
         "ci_low": ours[1],
         "ci_high": ours[2],
         "ratio": ours[0] / float(printed),
-        "verdict": verdict(printed, *ours),
+        "verdict": outcome(printed, *ours),
         "note": _drawn(printed, claim.get(f"drawn_{quantity}"), quantity),
     }
 
@@ -154,5 +140,6 @@ def _stated(consistency: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """What is stated of single runs."""
     for row in consistency.to_dict("records"):
         source = "log" if row["quantity"] == "compute_pflop_s_days" else "run sheet"
-        published = f"{row['stated']:.15g}"
-        yield {**row, "claim": row["run"], "source": source, "published": published}
+        published = f"{row.pop('stated'):.15g}"
+        said = {"claim": row.pop("run"), "source": source, "published": published}
+        yield said | row

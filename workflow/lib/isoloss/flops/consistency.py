@@ -15,18 +15,6 @@ from isoloss.units import PFLOP_S_DAY
 ACCURACY = 0.01
 # Digits that are taken as meant, zeros or not: tokens are planned, sizes are named (1.1B).
 TOKEN_DIGITS, PARAMETER_DIGITS, COMPUTE_DIGITS = 3, 2, 4
-COLUMNS = [
-    "run",
-    "quantity",
-    "convention",
-    "stated",
-    "ours",
-    "ci_low",
-    "ci_high",
-    "ratio",
-    "verdict",
-    "note",
-]
 
 
 def consistency(
@@ -57,10 +45,10 @@ def consistency(
         if isfinite(compute):
             trained, note = (tokens, "") if isfinite(tokens) else (planned, "tokens as planned")
             rows += _compute(run, count, compute, trained, declared, note)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows)
 
 
-def verdict(stated: float, ours: float, digits: int) -> str:
+def outcome(stated: float, ours: float, digits: int) -> str:
     """reproduced: equal in the digits of `stated`, at least `digits`; consistent: within 1%."""
     text = f"{stated:.15e}".partition("e")[0].rstrip("0")
     digits = max(digits, len(text.replace(".", "")))
@@ -87,7 +75,7 @@ def _row(
         "ci_low": ours * (1 - ACCURACY),
         "ci_high": ours * (1 + ACCURACY),
         "ratio": ours / stated,
-        "verdict": verdict(stated, ours, digits),
+        "verdict": outcome(stated, ours, digits),
         "note": note,
     }
 

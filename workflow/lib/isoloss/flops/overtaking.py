@@ -13,17 +13,6 @@ PER_DOUBLING = 8
 SIZES = 12  # of a candidate, at most; of more, so many are taken from the cheapest to the dearest
 # Lengths are whole multiples of this: mixers that work in chunks have steps between them.
 CHUNK = 128
-COLUMNS = [
-    "candidate",
-    "baseline",
-    "model",
-    "convention",
-    "sequence_length",
-    "of_study",
-    "flop_per_token",
-    "baseline_flop_per_token",
-    "cost_ratio",
-]
 
 
 def lengths() -> list[int]:
@@ -50,9 +39,20 @@ def overtaking(
                     count({**each, "sequence_length": length}, convention).flop_per_token
                     for each in (run, other)
                 )
-                key = (arm, baseline, model, convention, length, length == own)
-                rows.append((*key, cost, base, cost / base))
-    return pd.DataFrame(rows, columns=COLUMNS)
+                rows.append(
+                    {
+                        "candidate": arm,
+                        "baseline": baseline,
+                        "model": model,
+                        "convention": convention,
+                        "sequence_length": length,
+                        "of_study": length == own,
+                        "flop_per_token": cost,
+                        "baseline_flop_per_token": base,
+                        "cost_ratio": cost / base,
+                    }
+                )
+    return pd.DataFrame(rows)
 
 
 def pairs(

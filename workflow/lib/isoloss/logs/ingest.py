@@ -13,10 +13,6 @@ from isoloss.logs.reading import Log, read
 from isoloss.logs.records import LogError
 from isoloss.logs.settings import Reading
 
-COLUMNS = (  # of the long table
-    *("run", "segment", "source", "offset", "step", "tokens", "compute_pflop_s_days", "metric"),
-    *("value", "wall_time_s", "aggregation", "digits", "tokens_from"),
-)
 NOTHING = {
     **{"format": "", "values": 0, "segments": 0, "quarantined": 0, "logged_tokens": float("nan")},
     **{"tokens_from": "", "lossy": "", "error": "", "notes": ""},
@@ -70,11 +66,9 @@ def ingest(
             "notes": " | ".join(note for note in got.notes if note not in lossy),
         }
     return Ingested(
-        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS),
+        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(),
         pd.DataFrame(rows),
-        pd.concat(quarantines, ignore_index=True)
-        if quarantines
-        else pd.DataFrame(columns=["run", "source", "offset", "reason", "head"]),
+        pd.concat(quarantines, ignore_index=True) if quarantines else pd.DataFrame(),
     )
 
 
