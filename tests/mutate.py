@@ -7,6 +7,7 @@ A mutant that no test notices survives: a test is missing, or the change makes n
 import argparse
 import ast
 import copy
+import importlib
 import multiprocessing.connection
 import os
 import random
@@ -33,6 +34,9 @@ TESTS = {  # the files of tests/unit that belong to a package, the quick and tel
     "points": "points points_table stages_points",
 }
 EQUIVALENT: dict[tuple[str, str], str] = {}  # (file, change): why no test could notice it
+# What the tests need besides the library: imported once, not again by each mutant.
+IMPORTED = ("hypothesis", "jsonschema", "matplotlib.pyplot", "pandas", "pyarrow.parquet", "pytest")
+IMPORTED += ("scipy.optimize", "scipy.stats", "yaml")
 TIMEOUT = 60  # seconds for a mutant; one that hangs counts as killed
 AT_ONCE = 2
 SWAPS: dict[type[ast.AST], ast.AST] = {
@@ -160,9 +164,9 @@ def run_tests(library: Path, files: Sequence[Path]) -> None:
     os.dup2(silence, 2)
     import pytest
 
-    code = pytest.main(
-        ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *map(str, files)]
-    )
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    imported = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is there before pytest
+    code = pytest.main([*options, "-W", imported, *map(str, files)])
     os._exit(int(code))
 
 
@@ -217,12 +221,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"no package {', '.join(sorted(unknown))}; there are {', '.join(TESTS)}")
 
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    import numpy  # noqa: F401  What is imported here is not imported again by each mutant.
-    import pandas  # noqa: F401
-    import pytest  # noqa: F401
-    import scipy.optimize
-    import scipy.stats  # noqa: F401
-
+    for name in IMPORTED:
+        importlib.import_module(name)
     files = {
         name: [ROOT / f"tests/unit/test_{each}.py" for each in TESTS[name].split()]
         for name in packages
@@ -230,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = [
         (name, mutation)
         for name in packages
-        for path in sorted((LIBRARY / "isoloss" / name).glob("*.py"))
+        for path in sorted((LIBRARY / "isoloss" / name).rglob("*.py"))
         for mutation in dict.fromkeys(mutations(path))  # in x * x either factor
         if (str(path.relative_to(LIBRARY)), mutation.change) not in EQUIVALENT
     ]

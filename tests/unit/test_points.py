@@ -84,6 +84,18 @@ def test_too_few_rows_for_a_line_give_the_last_row_and_say_so():
     assert point.loss == 2.1
     assert math.isnan(point.loss_se)
     assert point.reason == "last row: 2 in the last 0.03 of the run"
+    assert (point.rows, point.effective_rows) == (1, 1)
+
+
+@pytest.mark.parametrize("compute", [[0.98, 0.98, 1.0], [0.98, 1.0, 1.0]])
+def test_rows_of_equal_compute_still_carry_a_line(compute):
+    assert_allclose(final(compute, 2 - np.log(compute)).loss, 2, rtol=1e-12)
+
+
+def test_rows_that_all_have_one_compute_carry_no_line():
+    point = final([0.5, 1.0, 1.0, 1.0], [2.5, 2.3, 2.2, 2.1])
+    assert (point.loss, point.rows) == (2.1, 1)
+    assert point.reason == "last row: 3 in the last 0.03 of the run"
 
 
 def test_a_line_through_few_rows_has_no_standard_error():
@@ -93,15 +105,37 @@ def test_a_line_through_few_rows_has_no_standard_error():
     assert "3 rows" in point.reason
 
 
+def test_eight_rows_carry_a_standard_error_and_seven_do_not():
+    rng = np.random.default_rng(0)
+    for rows, known in ((7, False), (8, True)):
+        point = final(np.linspace(0.98, 1, rows), rng.normal(2, 0.1, rows))
+        assert math.isfinite(point.loss_se) == math.isfinite(point.effective_rows) == known
+        assert point.reason.startswith("no standard error: 7 rows") == (not known)
+
+
+def test_rows_exactly_on_a_line_have_no_standard_error_and_nothing_to_say():
+    point = final(np.linspace(0.98, 1, 20), np.zeros(20))
+    assert (point.loss, point.rows, point.reason) == (0, 20, "")
+    assert math.isnan(point.loss_se)
+
+
+def test_residuals_that_alternate_count_as_independent_and_a_wave_as_nearly_one_row():
+    x = np.linspace(0.98, 1, 100)
+    assert final(x, 2 + 0.01 * (-1.0) ** np.arange(100)).effective_rows == 100
+    wave = final(x, 2 + 0.01 * np.cos(np.linspace(0, 2 * np.pi, 100)))
+    assert_allclose(wave.effective_rows, 100 * 0.01 / 1.99)
+
+
 def test_a_metric_that_stops_before_the_end_has_no_final_loss():
-    point = final([0.1, 0.5, 0.9], [3, 2.5, 2.2], end=1.0)
+    point = final([0.2, 1.0, 1.8], [3, 2.5, 2.2], end=2.0)
     assert math.isnan(point.loss)
-    assert point.rows == 0
+    assert (point.rows, point.effective_rows) == (0, 0)
     assert point.reason == "no row in the last 0.03 of the run: the last is at 0.9 of it"
 
 
 def test_last_takes_the_row_of_largest_compute():
-    assert last([1, 3, 2], [2.3, 2.1, 2.2]).loss == 2.1
+    point = last([1, 3, 2], [2.3, 2.1, 2.2])
+    assert (point.loss, point.rows, point.effective_rows) == (2.1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -112,11 +146,16 @@ def test_last_takes_the_row_of_largest_compute():
         (([], []), "expected rows of both"),
         (([1, 2], [2.0]), "expected rows of both"),
         (([1, 2], [2.0, 2.0], 3.0), "window is 3"),
+        (([1, 2], [2.0, 2.0], 1.0), "window is 1"),
+        (([1, 2], [2.0, 2.0], 0.0), "window is 0"),
+        (([1, 2], [2.0, 2.0], 0.1, math.inf), "end is inf"),
+        (([[1, 2]], [[2.0, 2.0]]), "expected rows of both"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
+    rows, window, end = arguments[:2], arguments[2:3], arguments[3:]
     with pytest.raises(ValueError, match=message):
-        final(*arguments)
+        final(*rows, *window, **dict(zip(["end"], end, strict=False)))
 
 
 def test_an_end_before_the_last_row_is_an_error():
