@@ -190,3 +190,34 @@ def test_one_budget_has_no_isoflop(load):
     assert "arm old" in message
     message = mistake(load, COUNTED.replace("-19-", "-99-"), "figures: [surface]\n", text)
     assert "figures: `surface` shows law chinchilla" in message
+
+
+def test_a_row_of_a_table_gives_a_row_a_metric_and_convention():
+    rows = [
+        {"run": "r", "arm": "a", "model": "1M", "compute_pflop_s_days": 2.0, "nll": 3.0}
+        | {"nll_se": 0.1, "eval": 4.0, "parameters": 1e9, "tokens": 2e9},
+        {"run": "s", "arm": "b", "model": "1M", "compute_pflop_s_days": 5.0, "nll": 2.5}
+        | {"nll_se": 0.2, "eval": 3.5, "parameters": 1e9, "tokens": 4e9},
+    ]
+    metrics = {"loss": "nll", "eval": None}
+    table = final_points(rows, metrics, ["logged", "6n_total"], {"s": "too\n short"})
+    keys = table[["metric", "convention", "run"]].itertuples(index=False, name=None)
+    assert list(keys) == [
+        (metric, convention, run)
+        for metric in metrics
+        for convention in ("logged", "6n_total")
+        for run in "rs"
+    ]
+    assert list(table["loss"]) == [3.0, 2.5] * 2 + [4.0, 3.5] * 2
+    assert list(table["loss_se"][:4]) == [0.1, 0.2] * 2
+    assert table["loss_se"][4:].isna().all()
+    six = [6 * 1e9 * tokens / PFLOP_S_DAY for tokens in (2e9, 4e9)]
+    assert list(table["compute_pflop_s_days"]) == pytest.approx(([2.0, 5.0] + six) * 2)
+    assert list(table["used"]) == [True, False] * 4
+    assert list(table["reason"]) == ["", "excluded: too short"] * 4
+    assert set(table["rows"]) == {1}
+
+
+def test_logged_compute_changes_neither_parameters_nor_tokens_that_are_given():
+    row = {"compute_pflop_s_days": 2.0, "parameters": 1e9, "tokens": 3e9}
+    assert final_point(row, "logged") == (2.0, 1e9, 3e9)

@@ -172,3 +172,96 @@ def test_a_study_without_published_numbers_has_an_empty_table_with_its_columns()
     table = claims({}, *OURS, headline="x", confidence=0.95)
     assert table.empty
     assert list(tables.check(table, SCHEMA, "claims")) == list(SCHEMA["properties"])
+
+
+def test_the_ratio_is_ours_over_the_published_number():
+    row = checked(fits=law(exponent="0.05")).set_index("quantity").loc["exponent"]
+    assert row["ratio"] == pytest.approx(0.05347 / 0.05)
+
+
+def test_a_claim_is_held_against_its_own_arm_metric_convention_and_the_headline_law():
+    def other(table, **changes):
+        return table.assign(**changes)
+
+    fits = pd.concat(
+        [
+            other(FITS, exponent=0.1, headline_law=False),
+            other(FITS, exponent=0.2, convention="y"),
+            other(FITS, exponent=0.3, metric="eval"),
+            FITS,
+        ]
+    )
+    claim = {"place": "arrow", "candidate": "new", "metric": "loss", "loss": 2.1}
+    multipliers = pd.concat(
+        [
+            other(MULTIPLIERS, multiplier=0.1, headline_law=False),
+            other(MULTIPLIERS, multiplier=0.2, convention="y"),
+            other(MULTIPLIERS, multiplier=0.3, metric="eval"),
+            other(MULTIPLIERS, multiplier=0.4, candidate="old"),
+            other(MULTIPLIERS, multiplier=0.5, loss=2.2),
+            MULTIPLIERS,
+        ]
+    )
+    published = {
+        "source": "Paper",
+        "fits": law() + law(convention="y") + law(metric="eval"),
+        "multipliers": [
+            claim | {"multiplier": "1.17"} | more
+            for more in ({}, {"convention": "y"}, {"metric": "eval"}, {"candidate": "old"})
+        ],
+    }
+    table = claims(published, fits, multipliers, *OURS[2:], headline="x", confidence=0.95)
+    ours = {name: list(rows) for name, rows in table.groupby("quantity")["ours"]}
+    assert ours["exponent"] == [0.05347, 0.2, 0.3]
+    assert ours["multiplier"] == [1.155, 0.2, 0.3, 0.4]
+
+
+def test_a_compute_that_differs_names_the_conventions_that_it_fits():
+    flops = pd.DataFrame(
+        {"run": "r", "convention": ["x", "y", "z"], "compute_pflop_s_days": [1.0, 2.0, 2.01]}
+    )
+
+    def row(printed, accuracy):
+        published = {
+            "source": "Paper",
+            "compute_accuracy": accuracy,
+            "compute": [{"place": "star", "run": "r", "compute_pflop_s_days": printed}],
+        }
+        stated = pd.DataFrame()
+        return claims(
+            published, FITS, MULTIPLIERS, flops, stated, headline="x", confidence=0.95
+        ).iloc[0]
+
+    assert row("2.000", 0.01)["note"] == "fits y and z"
+    assert row("2.000", 0.001)["note"] == "fits y"
+    assert row("3.000", 0.01)["note"] == "fits no convention of the study"
+    near = row("1.002", 0.01)
+    assert (near["verdict"], near["note"]) == ("consistent", "")
+    assert (near["ours"], near["ci_low"], near["ci_high"]) == (1.0, 0.99, 1.01)
+
+
+def test_what_is_stated_of_runs_follows_with_where_it_is_stated():
+    stated = pd.DataFrame(
+        {
+            "run": ["r", "s"],
+            "quantity": ["compute_pflop_s_days", "parameters"],
+            "stated": [1.25, 1.1e9],
+            "ours": [1.5, 1.2e9],
+            "verdict": "differs",
+        }
+    )
+    found = claims({"source": "Paper"}, *OURS[:3], stated, headline="x", confidence=0.95)
+    assert list(found["source"]) == ["log", "run sheet"]
+    assert list(found["claim"]) == ["r", "s"]
+    assert list(found["published"]) == ["1.25", "1100000000"]
+    assert list(found["ours"]) == [1.5, 1.2e9]
+
+
+def test_a_study_from_a_table_of_points_has_no_computes_to_hold_claims_against():
+    published = {
+        "source": "Paper",
+        "fits": law(),
+        "compute": [{"place": "star", "run": "r", "compute_pflop_s_days": "1"}],
+    }
+    table = claims(published, *OURS[:2], None, None, headline="x", confidence=0.95)
+    assert list(table["quantity"]) == ["coefficient", "exponent"]

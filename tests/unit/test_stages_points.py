@@ -221,3 +221,62 @@ def test_using_them_is_a_choice_and_they_stay_marked():
 def test_the_end_of_a_run_that_was_cut_is_in_the_middle_of_its_schedule(run, used):
     table = along([run], select="final")
     assert list(table["used"]) == [used]
+
+
+# --- what a row says of a run that has no point, or is left out
+
+
+def test_a_metric_of_which_nothing_is_kept_has_no_place_on_either_axis():
+    cleaned = pd.concat([curve("a"), curve("a", "eval").assign(kept=False)], ignore_index=True)
+    row = take(cleaned, flops(("a", "x", 1e12)), metrics=("loss", "eval")).iloc[1]
+    assert (row["rows"], row["reason"]) == (0, "no value is kept")
+    assert row[["loss", "loss_se", "compute_pflop_s_days", "tokens"]].isna().all()
+
+
+def test_a_log_without_tokens_has_no_row_on_their_axis():
+    cleaned = curve("a").assign(compute_pflop_s_days=lambda t: t["tokens"] / 1e9, tokens=NAN)
+    row = take(cleaned, flops(("a", "x", 1e12))).iloc[0]
+    assert row["rows"] == 0
+    assert row[["loss", "loss_se", "compute_pflop_s_days", "tokens"]].isna().all()
+
+
+def test_a_run_that_the_quality_table_leaves_out_keeps_its_point_and_says_why():
+    found = QUALITY.assign(used=[True, False], reason=["", "diverged"])
+    cleaned = pd.concat([curve("a"), curve("z")])
+    chosen = Selection(**section("points"))
+    table = points(cleaned, RUNS, TWO, found, ["loss"], chosen).set_index("run")
+    assert not table.loc["a", "used"].any()
+    assert set(table.loc["a", "reason"]) == {"diverged"}
+    assert table.loc["a", "loss"].notna().all()
+    assert table.loc["z", "used"].all()
+
+
+@pytest.mark.parametrize("reason", ["excluded: lost", ""])
+def test_logs_that_cannot_be_read_are_counted_in_one_message(reason):
+    error = ["cannot be read: x", "cannot be read: y"]
+    found = QUALITY.assign(error=error, reason=[reason, ""])
+    cleaned = pd.concat([curve("a"), curve("z")])
+    with pytest.raises(ValueError, match="cannot be read") as raised:
+        points(cleaned, RUNS, TWO, found, ["loss"], Selection(**section("points")))
+    message = str(raised.value)
+    assert message.startswith("run a: cannot be read: y" if reason else "run z: cannot be read: x")
+    assert ("1 more cannot be read either" in message) == (not reason)
+    assert "more" not in message or not reason
+
+
+def test_the_last_value_lies_where_it_was_logged_and_a_line_at_the_end_of_the_run():
+    rows = pd.concat([curve("a"), curve("a", "eval", rows=slice(0, 995))], ignore_index=True)
+    costs = flops(("a", "x", 1e12))
+    chosen = {
+        select: take(rows, costs, ("loss", "eval"), select).iloc[1] for select in ("last", "final")
+    }
+    assert chosen["last"]["tokens"] == curve("a")["tokens"].iloc[994]
+    assert chosen["final"]["tokens"] == 1e9
+
+
+def test_logged_compute_in_another_convention_is_converted():
+    cleaned = curve("a").assign(compute_pflop_s_days=lambda t: t["tokens"] / 1e9)
+    costs = flops(("a", "logged", NAN)).assign(conversion=1.5)
+    row = take(cleaned, costs).iloc[0]
+    assert row["compute_pflop_s_days"] == pytest.approx(1.5)
+    assert row["tokens"] == pytest.approx(1e9)
