@@ -85,6 +85,30 @@ def test_without_the_rule_a_rise_is_let_be():
     assert diverged(y, 51, 0.0, 0.05) is None
 
 
+def test_the_level_is_a_moving_median_of_half_the_run_at_most():
+    # Of ten values five are the level; one value fewer is no level.
+    assert diverged(np.array([2.0] * 5 + [3.0] * 5), 51, 10.0, 0.05) == 5
+    assert diverged(np.array([2.0] * 4 + [3.0] * 5), 51, 10.0, 0.05) is None
+    assert diverged(np.array([2.0] * 6 + [3.0] * 4), 51, 10.0, 0.05) is None
+
+
+def test_a_rise_must_be_above_the_share_of_the_best():
+    y = np.array([2.0] * 20 + [2.5] * 20)
+    assert diverged(y, 5, 10.0, 0.25) is None
+    assert diverged(y, 5, 10.0, 0.24) == 20
+
+
+def test_a_rise_is_measured_at_the_end_of_the_run():
+    y = np.array([2.0] * 20 + [9.0] * 20 + [2.1] * 20)
+    assert diverged(y, 5, 0.1, 0.06) is None
+    assert diverged(y, 5, 0.1, 0.04) == 20
+
+
+def test_the_onset_is_counted_in_all_values():
+    y = np.array([NAN, NAN] + [2.0] * 20 + [3.0] * 20)
+    assert diverged(y, 5, 10.0, 0.05) == 22
+
+
 # --- constant
 
 
@@ -99,6 +123,19 @@ def test_a_curve_that_never_moves_is_constant():
     assert constant(np.full(20, 2.0), 20).sum() == 19
     assert not constant(np.full(19, 2.0), 20).any()
     assert not constant(np.array([]), 20).any()
+
+
+def test_a_stretch_is_held_against_the_median_of_ten_on_either_side():
+    def curve(near, far):
+        side = np.concatenate([np.repeat(np.arange(10) + 1.0, near), np.repeat([11.0], far)])
+        return np.concatenate([-side[::-1], np.full(12, 0.0), side])
+
+    # The stretches around it are of 2 values: a stretch of 12 is six times as long.
+    for least, flagged in ((6, 11), (7, 0)):
+        found = constant(curve(2, 1), least)
+        assert found.sum() == flagged
+    # What lies further off than ten stretches does not matter.
+    assert constant(curve(2, 5), 6)[25:37].sum() == 11
 
 
 def test_a_smooth_curve_of_few_digits_is_not_constant():

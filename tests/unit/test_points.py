@@ -114,9 +114,15 @@ def test_eight_rows_carry_a_standard_error_and_seven_do_not():
 
 
 def test_rows_exactly_on_a_line_have_no_standard_error_and_nothing_to_say():
-    point = final(np.linspace(0.98, 1, 20), np.zeros(20))
-    assert (point.loss, point.rows, point.reason) == (0, 20, "")
+    point = final(np.linspace(0.98, 1, 8), np.zeros(8))
+    assert (point.loss, point.rows, point.reason) == (0, 8, "")
     assert math.isnan(point.loss_se)
+
+
+def test_thirty_effective_rows_are_enough():
+    for rows, enough in ((28, False), (30, True)):
+        point = final(np.linspace(0.98, 1, rows), 2 + 0.01 * (-1.0) ** np.arange(rows))
+        assert (point.effective_rows, point.reason == "") == (rows, enough)
 
 
 def test_residuals_that_alternate_count_as_independent_and_a_wave_as_nearly_one_row():

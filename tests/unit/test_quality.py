@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from isoloss.cleaning import clean as cleaning
-from isoloss.cleaning.advice import ADVICE, FLAGS, findings, state, worst_first
+from isoloss.cleaning.advice import (
+    ADVICE,
+    FLAGS,
+    cells,
+    counts,
+    findings,
+    flags,
+    state,
+    tokens,
+    worst_first,
+)
 from isoloss.cleaning.quality import CURVES, FINDINGS, quality
 from isoloss.cleaning.report import report
 from isoloss.cleaning.run_rules import copies, duplicates
@@ -140,6 +150,46 @@ def test_a_copied_stretch_is_reported_in_both_runs_with_its_steps(checked):
     assert list(table["copied"]) == [0, 0]
 
 
+def copied(a, b, least):
+    """Rows, first and last of the stretches of run a that run b has, too."""
+    table = pd.DataFrame({"metric": "loss", "value": a + b, "run": ["a"] * len(a) + ["b"] * len(b)})
+    found = copies(table, least)
+    assert set(found["run"]) <= set("ab")
+    assert (found["run"] != found["other"]).all()
+    mine = found[found["run"] == "a"]
+    return [tuple(map(int, row)) for row in mine[["rows", "first", "last"]].to_numpy()]
+
+
+def test_a_stretch_is_copied_from_the_least_length_on_wherever_it_lies():
+    own, other = [float(i) for i in range(20)], [100.0 + i for i in range(20)]
+    assert copied(own, other[:7] + own[5:9] + other[7:], 4) == [(4, 5, 8)]
+    assert copied(own, other[:7] + own[5:9] + other[7:], 5) == []
+    assert copied(own, own[:4] + other, 4) == [(4, 0, 3)]
+    assert copied(own, other + own[-4:], 4) == [(4, 16, 19)]
+    assert copied(own[:4], own[:4], 4) == [(4, 0, 3)]
+    assert copied(own[:3], own[:3], 4) == []
+    twice = other[:3] + own[1:6] + other[3:6] + own[12:18] + other[6:]
+    assert copied(own, twice, 4) == [(5, 1, 5), (6, 12, 17)]
+
+
+def test_a_copied_stretch_must_change_at_half_of_its_values():
+    flat = [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]  # 1 2 2 3 changes twice, 1 1 2 2 once
+    assert copied(flat, flat, 4) == [(4, 1, 4)]
+    assert copied([1.0, 1.0, 1.0, 2.0], [1.0, 1.0, 1.0, 2.0], 4) == []
+
+
+def test_negative_zero_is_zero():
+    own = [0.0, 1.0, 2.0, 3.0]
+    assert copied(own, [-0.0, 1.0, 2.0, 3.0], 4) == [(4, 0, 3)]
+
+
+def test_three_values_that_differ_are_no_coincidence():
+    for values, same in (([1.0, 2.0, 1.0], {}), ([1.0, 2.0, 3.0], {"b": "a"})):
+        table = {"step": [1.0, 2, 3], "tokens": [1.0, 2, 3], "metric": "loss", "value": values}
+        logs = pd.concat([pd.DataFrame(table).assign(run=run) for run in "ab"])
+        assert duplicates(logs) == same
+
+
 def test_runs_that_stand_still_at_one_value_have_copied_nothing():
     still = pd.DataFrame({"metric": "loss", "value": 2.0, "run": ["a"] * 100 + ["b"] * 100})
     assert copies(still, 20).empty
@@ -260,6 +310,63 @@ def test_the_report_has_a_line_a_run_the_worst_first_and_what_to_do(damaged):
     assert "divergence: diverged at step 701\n        to do: train it again" in text
     assert "excluded: a <b> of no use" in text
     assert "flagged: non_finite 500, divergence 500" in text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (None, ""),
+        (0, "0"),
+        (999_999, "999,999"),
+        (1e6, "1 M"),
+        (12.44e6, "12.4 M"),
+        (1e9, "1 B"),
+        (12.44e9, "12.4 B"),
+        (1e12, "1 T"),
+        (1.5e12, "1.5 T"),
+    ],
+)
+def test_tokens_are_told_in_three_digits(count, text):
+    assert tokens(count) == text
+
+
+def test_the_cells_of_a_run_are_as_a_person_reads_them(checked):
+    y = curve(1)
+    y[700:] = NAN
+    _, table = checked({"a": y, "b": curve(2)})
+    row = table.loc["a"].to_dict()
+    assert cells(row) == {
+        "Run": "a",
+        "Format": row["format"],
+        "Rows": "1,200",
+        "Flagged": "500",
+        "Broken": "0",
+        "Segments": "1",
+        "Steps": "1–700",
+        "Tokens": "120,000",
+        "Planned": "120,000",
+        "From": "log",
+        "Final loss": f"{curve(1)[699]:.4f}",
+        "Diverged at": "701",
+    }
+    assert flags(row) == [("non_finite", 500), ("divergence", 500)]
+    assert cells(row | {"first_step": 700, "divergence_step": NAN})["Steps"] == "700"
+    assert cells(row | {"first_step": "", "last_step": None})["Steps"] == ""
+    assert cells(row | {"divergence_step": NAN})["Diverged at"] == ""
+
+
+def test_one_run_is_counted_in_the_singular():
+    row = {"verdict": "ok", "reason": ""}
+    assert counts([row]) == "1 run: 1 ok"
+    assert counts([row, row | {"reason": "excluded: x"}]) == "2 runs: 1 ok, 1 excluded"
+
+
+def test_words_of_several_lossy_metrics_stay_together():
+    row = {"findings": "spike;lossy", "details": "values in spikes: 1 | of loss | of eval"}
+    assert [(name, words) for name, words, _ in findings(row)] == [
+        ("spike", "values in spikes: 1"),
+        ("lossy", "of loss | of eval"),
+    ]
 
 
 def test_the_page_tells_all_runs_and_escapes_what_people_wrote(damaged):
