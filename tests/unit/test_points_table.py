@@ -212,7 +212,7 @@ def test_a_row_of_a_table_gives_a_row_a_metric_and_convention():
     assert list(table["loss_se"][:4]) == [0.1, 0.2] * 2
     assert table["loss_se"][4:].isna().all()
     six = [6 * 1e9 * tokens / PFLOP_S_DAY for tokens in (2e9, 4e9)]
-    assert list(table["compute_pflop_s_days"]) == pytest.approx(([2.0, 5.0, *six]) * 2)
+    assert list(table["compute_pflop_s_days"]) == pytest.approx([2.0, 5.0, *six] * 2)
     assert list(table["used"]) == [True, False] * 4
     assert list(table["reason"]) == ["", "excluded: too short"] * 4
     assert set(table["rows"]) == {1}
