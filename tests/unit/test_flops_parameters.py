@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.flops import count_parameters
+from isoloss.flops import count_parameters, flop_per_token
 
 DATA = Path(__file__).parents[1] / "data" / "flops"
 PUBLISHED = pd.read_csv(DATA / "published_parameters.csv")
@@ -88,6 +88,48 @@ def test_what_a_config_does_not_say_is_what_its_code_takes(model):
     silent = config(model)
     assert silent.pop("num_key_value_heads") == 8
     assert count_parameters(silent) == count_parameters(config(model))
+
+
+def full_costs(config):
+    return flop_per_token(config, 4096, "matmul_causal"), count_parameters(config)
+
+
+@pytest.mark.parametrize(
+    ("needed", "default"),
+    [
+        (
+            {
+                "attention": "mamba2",
+                "mamba_num_heads": 8,
+                "mamba_head_dim": 64,
+                "mamba_state_size": 16,
+            },
+            {
+                "mamba_n_groups": 1,
+                "mamba_conv_kernel": 4,
+                "mamba_chunk_size": 256,
+                "mamba_use_conv_bias": True,
+            },
+        ),
+        (
+            {
+                "attention": "gated_deltanet",
+                "linear_num_value_heads": 8,
+                "linear_key_head_dim": 64,
+                "linear_value_head_dim": 64,
+                "linear_conv_kernel_dim": 4,
+            },
+            {"linear_num_key_heads": 8, "linear_chunk_size": 64},
+        ),
+    ],
+)
+def test_what_is_not_said_of_a_linear_mixer_is_what_its_code_takes(needed, default):
+    sizes = {"hidden_size": 512, "num_hidden_layers": 2, "num_attention_heads": 8}
+    plain = sizes | {"intermediate_size": 1024, "vocab_size": 1000} | needed
+    assert full_costs(plain | default) == full_costs(plain)
+    for key, value in default.items():
+        other = plain | {key: not value if value is True else value // 2 or 2}
+        assert full_costs(other) != full_costs(plain), key
 
 
 def test_layers_are_dense_or_sparse_as_the_config_says():

@@ -249,3 +249,10 @@ def test_benchmark_counts_what_it_says(capsys, monkeypatch):
     results = json.loads(capsys.readouterr().out)
     assert [result["architectures"] for result in results] == [60, 70]
     assert all(result["conventions"] == len(CONVENTIONS) for result in results)
+
+
+def test_lengths_go_from_1k_to_1m_by_eighths_of_a_doubling_in_whole_chunks():
+    made = lengths()
+    assert (made[0], made[-1]) == (1024, 1_048_576)
+    assert all(length % 128 == 0 for length in made)
+    assert made[-65:] == [128 * round(1024 * 2 ** (i / 8) / 128) for i in range(16, 81)]
