@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from isoloss.cleaning.curve_rules import constant, diverged, out_of_order
+from isoloss.cleaning.curve_rules import constant, diverged, out_of_order, spikes
 
 NAN, INF = float("nan"), float("inf")
 USUAL = {"window": 51, "mads": 10.0, "rise": 0.05}
@@ -142,6 +142,36 @@ def test_a_smooth_curve_of_few_digits_is_not_constant():
     y = np.round(2 + 3 * np.arange(1, 20001.0) ** -0.1, 3)  # late stretches hold hundreds
     assert np.diff(np.flatnonzero(np.diff(y))).max() > 20
     assert not constant(y, 20).any()
+
+
+# --- spikes
+
+
+def judged(values, i, window, mads):
+    """Whether one value is a spike, by its definition."""
+    first = min(max(i - window // 2, 0), len(values) - window)
+    around = values[first : first + window]
+    level = max(np.median(around), values[: max(i, 1)].min())
+    mad = np.median(np.abs(around - np.median(around)))
+    return mad > 0 and values[i] - level > mads * 1.4826 * mad
+
+
+@pytest.mark.parametrize("window", [5, 8, 25])
+def test_each_value_is_judged_by_the_window_around_it(window):
+    random = np.random.default_rng(1)
+    values = 9 * np.exp(-np.arange(300) / 99) + random.standard_t(2, 300) * np.geomspace(
+        0.01, 1, 300
+    )
+    expected = [judged(values, i, window, 1) for i in range(300)]
+    assert 5 < sum(expected) < 100
+    assert list(spikes(values, window, 1)) == expected
+
+
+def test_a_long_curve_is_judged_like_a_short_one():
+    values = np.random.default_rng(2).normal(2, 0.1, 2**14 + 300)
+    flags = spikes(values, 25, 3)
+    for i in range(2**14 - 50, 2**14 + 50):
+        assert flags[i] == judged(values, i, 25, 3)
 
 
 # --- tokens

@@ -178,6 +178,16 @@ def test_a_copied_stretch_must_change_at_half_of_its_values():
     assert copied([1.0, 1.0, 1.0, 2.0], [1.0, 1.0, 1.0, 2.0], 4) == []
 
 
+def test_the_same_values_in_another_order_are_no_copy():
+    assert copied([1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 4.0, 3.0], 4) == []
+
+
+def test_small_values_are_compared_exactly():
+    small = [1e-17, 2e-17, 3e-17, 4e-17]
+    assert copied(small, [value * 1.5 for value in small], 4) == []
+    assert copied(small, small, 4) == [(4, 0, 3)]
+
+
 def test_negative_zero_is_zero():
     own = [0.0, 1.0, 2.0, 3.0]
     assert copied(own, [-0.0, 1.0, 2.0, 3.0], 4) == [(4, 0, 3)]
