@@ -296,6 +296,12 @@ def test_the_summary_counts_by_rule_and_names_the_ends_of_what_is_kept():
     assert np.isnan(row["last_compute_pflop_s_days"])
 
 
+def test_where_nothing_at_all_is_kept_nothing_is_counted_as_kept():
+    table = log([1, 2], [NAN, NAN])
+    row = summary(clean(table), ingested(table)).iloc[0]
+    assert (row["values"], row["kept"], row["flagged"]) == (2, 0, 2)
+
+
 def test_a_run_of_which_nothing_is_kept_stays_in_the_summary():
     table = joined(log([1, 2], [NAN, NAN]), log([1, 2], [3, 2], run="s"))
     counts = summary(clean(table), ingested(table)).set_index("run")

@@ -230,6 +230,14 @@ def test_findings_come_worst_first_and_each_has_words_and_advice(checked):
     assert set(ADVICE) == set(FINDINGS)
 
 
+def test_one_value_that_is_not_finite_is_worth_a_look(checked):
+    y = curve(1)
+    y[500] = NAN
+    _, table = checked({"a": y, "b": curve(2)})
+    assert list(table["findings"]) == ["non_finite", ""]
+    assert table.loc["a", "details"] == "values that are not finite: 1"
+
+
 def test_every_row_is_kept_flagged_or_quarantined(checked):
     lines = [f"{i},{i * 100},{v:.6f}" for i, v in enumerate(curve(1), start=1)]
     lines.insert(500, "garbage,")
