@@ -28,7 +28,7 @@ TESTS = {  # the files of tests/unit that belong to a package, the quick and tel
     "cleaning": "curve_rules quality cleaning cli",
     "claims": "stages_claims",
     "fit": "laws newton surface isoflop envelope joint fitting diagnostics bootstrap",
-    "flops": "flops_golden flops_conventions flops_ratios flops_pairs flops_parameters "
+    "flops": "flops_golden flops_conventions flops_conversion flops_pairs flops_parameters "
     "flops_transformers flops_training_programs flops_published flops_papers consistency "
     "flops_stage cli",
     "multiplier": "verdict multiplier mixture",

@@ -23,7 +23,7 @@ from isoloss.paper.figures import (
     scaling,
     surface,
 )
-from isoloss.points.from_table import final_points
+from isoloss.points.from_table import tabled_points
 from isoloss.study.validation import read_yaml
 from isoloss.units import PFLOP_S_DAY
 from matplotlib.collections import PathCollection, PolyCollection
@@ -455,7 +455,7 @@ def test_holdout_shows_every_law_with_its_own_marker(figures):
 def grid(root):
     """Points, surface and iso-FLOP tables of tests/data/surface."""
     rows = pd.read_csv(root / "tests/data/surface/data/surface/points.csv").to_dict("records")
-    points = final_points(rows, {"loss": "loss"}, ["6n_non_embedding"])
+    points = tabled_points(rows, {"loss": "loss"}, ["6n_non_embedding"])
     settings = {"law": "chinchilla", "method": "huber_log", "also": [{"law": "isoflop"}]}
     settings |= {"weight_by": "none", "resampling": "wild", "draws": 100}
     settings = Fitting(**settings)

@@ -5,8 +5,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from isoloss.points.final_point import final_point
-from isoloss.points.from_table import final_points
+from isoloss.points.axes import axes_of
+from isoloss.points.from_table import tabled_points
 from isoloss.study import study
 from isoloss.study.validation import InputError, read_yaml
 from isoloss.units import PFLOP_S_DAY
@@ -76,7 +76,7 @@ def test_compute_that_is_given_goes_without_saying(load):
 def test_parameters_and_tokens_are_six_n_d(load):
     s = load(COUNTED)
     assert s.conventions == ("6n_non_embedding",)
-    compute, n, d = final_point(s.runs[0], s.conventions[0])
+    compute, n, d = axes_of(s.runs[0], s.conventions[0])
     assert (n, d) == (1e6, 1e12)
     assert compute == pytest.approx(6e18 / PFLOP_S_DAY)
 
@@ -93,11 +93,11 @@ def test_the_headline_goes_without_saying_where_other_conventions_are_named(load
 
 def test_compute_and_parameters_give_the_tokens_and_the_other_way_round():
     row = {"compute_pflop_s_days": 2.0, "parameters": 1e9}
-    compute, n, d = final_point(row, "logged")
+    compute, n, d = axes_of(row, "logged")
     assert (compute, n) == (2.0, 1e9)
     assert 6 * n * d / PFLOP_S_DAY == pytest.approx(2.0)
-    assert final_point({"compute_pflop_s_days": 2.0, "tokens": d}, "logged")[1] == pytest.approx(n)
-    assert math.isnan(final_point({"compute_pflop_s_days": 2.0}, "logged")[2])
+    assert axes_of({"compute_pflop_s_days": 2.0, "tokens": d}, "logged")[1] == pytest.approx(n)
+    assert math.isnan(axes_of({"compute_pflop_s_days": 2.0}, "logged")[2])
 
 
 def test_what_is_made_from_logs_is_left_out_by_default_and_refused_when_named(load):
@@ -111,7 +111,7 @@ def test_points_have_a_row_a_run_metric_and_convention():
         {"run": "a", "arm": "x", "model": "1", "compute_pflop_s_days": 1.0, "l": 2.0, "l_se": 0.1},
         {"run": "b", "arm": "x", "model": "2", "compute_pflop_s_days": 2.0, "l": 1.9},
     ]
-    table = final_points(rows, {"loss": "l"}, ["logged"])
+    table = tabled_points(rows, {"loss": "l"}, ["logged"])
     assert list(table["loss"]) == [2.0, 1.9]
     assert table["loss_se"].iloc[0] == 0.1
     assert math.isnan(table["loss_se"].iloc[1])
@@ -200,7 +200,7 @@ def test_a_row_of_a_table_gives_a_row_a_metric_and_convention():
         | {"nll_se": 0.2, "eval": 3.5, "parameters": 1e9, "tokens": 4e9},
     ]
     metrics = {"loss": "nll", "eval": None}
-    table = final_points(rows, metrics, ["logged", "6n_total"], {"s": "too\n short"})
+    table = tabled_points(rows, metrics, ["logged", "6n_total"], {"s": "too\n short"})
     keys = table[["metric", "convention", "run"]].itertuples(index=False, name=None)
     assert list(keys) == [
         (metric, convention, run)
@@ -220,4 +220,4 @@ def test_a_row_of_a_table_gives_a_row_a_metric_and_convention():
 
 def test_logged_compute_changes_neither_parameters_nor_tokens_that_are_given():
     row = {"compute_pflop_s_days": 2.0, "parameters": 1e9, "tokens": 3e9}
-    assert final_point(row, "logged") == (2.0, 1e9, 3e9)
+    assert axes_of(row, "logged") == (2.0, 1e9, 3e9)

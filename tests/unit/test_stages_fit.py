@@ -10,7 +10,7 @@ from isoloss.fit.problem import FitError
 from isoloss.fit.settings import Fitting
 from isoloss.multiplier import multiplier as stage
 from isoloss.multiplier.settings import Comparison
-from isoloss.points.from_table import final_points
+from isoloss.points.from_table import tabled_points
 
 KIMI = {  # losses of data/kimi-linear at the compute of 6N with head
     "mla": [2.2497, 2.1515, 2.0875, 2.0504, 2.0022],
@@ -51,7 +51,7 @@ def ladder(losses=KIMI, loss_se=0.002):
         for arm, row in losses.items()
         for i, (c, loss) in enumerate(zip(COMPUTE, row, strict=True))
     ]
-    return final_points(rows, {"loss": "loss"}, ["logged"])
+    return tabled_points(rows, {"loss": "loss"}, ["logged"])
 
 
 def table(found, name):
@@ -217,7 +217,7 @@ def test_points_of_one_run_make_clusters():
 def grid(root):
     """The points of tests/data/surface, whose law and multiplier (1.3) are known."""
     rows = pd.read_csv(root / "tests/data/surface/data/surface/points.csv").to_dict("records")
-    return final_points(rows, {"loss": "loss"}, ["6n_non_embedding"])
+    return tabled_points(rows, {"loss": "loss"}, ["6n_non_embedding"])
 
 
 @pytest.fixture(scope="module")

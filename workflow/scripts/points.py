@@ -2,14 +2,14 @@
 
 from isoloss import tables
 from isoloss.job import job
-from isoloss.points.from_table import final_points
+from isoloss.points.from_table import tabled_points
 from isoloss.points.points import points
 from isoloss.points.settings import Selection
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):
     if files.get("table"):
-        table = final_points(params.runs, params.metrics, params.conventions, params.exclude)
+        table = tabled_points(params.runs, params.metrics, params.conventions, params.exclude)
     else:
         read = (tables.read(files[key], params.schemas[key]) for key in ("flops", "quality"))
         cleaned = tables.read(files.logs, params.schemas["clean"])

@@ -7,7 +7,6 @@ _PUBLIC = {
     "CONVENTIONS": "conventions",
     "Parameters": "parameters",
     "components": "per_token",
-    "convention_ratios": "per_token",
     "conversion": "per_token",
     "count_parameters": "parameters",
     "flop_per_token": "per_token",

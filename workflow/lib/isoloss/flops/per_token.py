@@ -1,7 +1,7 @@
 """FLOPs per token of a model under a convention, and what they are made of."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite, nan
+from math import nan
 from typing import Any
 
 import pandas as pd
@@ -140,31 +140,6 @@ def conversion(
         for convention in (source, target)
     )
     return after / before
-
-
-def convention_ratios(
-    config: Mapping[str, Any] | None,
-    sequence_length: int | None,
-    observed: float,
-    *,
-    parameters: float | None = None,
-    recompute: str | None = None,
-) -> dict[str, float]:
-    """Observed training FLOPs per token over those of each convention that applies.
-
-    A ratio near 1 tells in which convention a published or logged compute may have been counted.
-    """
-    ratios = {}
-    for convention in CONVENTIONS:
-        try:
-            flop = flop_per_token(
-                config, sequence_length, convention, parameters=parameters, recompute=recompute
-            )
-        except ValueError:  # needs what is not given
-            continue
-        if isfinite(flop):
-            ratios[convention] = observed / flop
-    return ratios
 
 
 def usage(

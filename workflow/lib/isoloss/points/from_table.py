@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from isoloss.points.final_point import final_point
+from isoloss.points.axes import axes_of
 
 
-def final_points(
+def tabled_points(
     rows: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, str | None],
     conventions: Sequence[str],
@@ -26,7 +26,7 @@ def final_points(
         column = named or metric
         for convention in conventions:
             for row in rows:
-                compute, parameters, tokens = final_point(row, convention)
+                compute, parameters, tokens = axes_of(row, convention)
                 why = " ".join(exclude.get(row["run"], "").split())
                 points.append(
                     {

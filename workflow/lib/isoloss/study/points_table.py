@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoloss.points.final_point import LOGGED
+from isoloss.points.axes import LOGGED
 from isoloss.study.run_sheet import Row, read_rows
 from isoloss.study.validation import InputError
 

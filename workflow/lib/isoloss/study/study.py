@@ -11,7 +11,7 @@ from typing import Any
 from isoloss.fit.problem import FitError
 from isoloss.fit.request import ISOFLOP, NAMES, Request, require
 from isoloss.logs.paths import cell_files
-from isoloss.points.final_point import final_point
+from isoloss.points.axes import axes_of
 from isoloss.study.conventions import check_compute, check_costs, with_headline
 from isoloss.study.points_table import check_table_compute, read_points_table
 from isoloss.study.run_sheet import read_run_sheet
@@ -249,7 +249,7 @@ def _laws(path: Path, study: Study) -> None:
         runs = [run for run in kept if run["arm"] == arm]
         axes = [list(map(float, range(1, len(runs) + 1)))] * 3
         if study.table is not None:
-            rows = [final_point(run, study.conventions[0]) for run in runs]
+            rows = [axes_of(run, study.conventions[0]) for run in runs]
             axes = [list(column) for column in zip(*rows, strict=True)]
         elif request.surface and not study.conventions[0].startswith("6n"):
             raise InputError(

@@ -8,7 +8,7 @@ from isoloss.units import PFLOP_S_DAY
 LOGGED = "logged"  # the convention that takes compute as it stands
 
 
-def final_point(row: Mapping[str, Any], convention: str) -> tuple[float, float, float]:
+def axes_of(row: Mapping[str, Any], convention: str) -> tuple[float, float, float]:
     """Compute (PFLOP/s-days), parameters and tokens of a row; NaN where it does not tell.
 
     A 6 N convention gives C = 6 N D. Under convention logged the compute stands as it is, and with
