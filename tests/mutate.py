@@ -1,6 +1,6 @@
 """Mutation testing: break the library in one small place and see whether its tests notice.
 
-`make mutate`, `make mutate SAMPLE=40 SEED=1`, `make mutate PACKAGES="flops points"`; or
+`make mutate`, `make mutate SAMPLE=40 SEED=1`, `make mutate PACKAGES="laws points"`; or
 `python tests/mutate.py [--sample N] [--seed S] [packages ...]`.
 A mutant that no test notices survives: a test is missing, or the change makes no difference.
 """
@@ -31,8 +31,12 @@ TESTS = {  # the files of tests/unit that belong to a package, the quick and tel
     "flops": "flops_golden flops_conventions flops_conversion flops_pairs flops_parameters "
     "flops_transformers flops_training_programs flops_published flops_papers consistency "
     "flops_stage cli",
+    "laws": "laws fitting verdict",
     "multiplier": "verdict multiplier mixture",
     "points": "points points_table stages_points",
+}
+PARTS = {  # a part of a package, by its files; the package keeps all the rest
+    "laws": "fit/laws/*.py fit/law.py fit/registry.py fit/fitted.py fit/along.py",
 }
 # (file, line of code, change): why no test could notice it.
 EQUIVALENT = {
@@ -220,6 +224,16 @@ def mutations(path: Path) -> list[Mutation]:
     return found
 
 
+def sources(name: str) -> list[Path]:
+    """The files of a package without those of its parts, or the files of a part."""
+    home = LIBRARY / "isoloss"
+    parts = {
+        part: {path for pattern in patterns.split() for path in home.glob(pattern)}
+        for part, patterns in PARTS.items()
+    }
+    return sorted(parts.get(name) or set((home / name).rglob("*.py")).difference(*parts.values()))
+
+
 def run_tests(library: Path, files: Sequence[Path]) -> None:
     """In a process of its own: run tests against a library; the exit code says how it ended."""
     os.setsid()  # a group, so that what hangs is ended with all that it started
@@ -298,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = [
         (name, mutation)
         for name in packages
-        for path in sorted((LIBRARY / "isoloss" / name).rglob("*.py"))
+        for path in sources(name)
         for mutation in dict.fromkeys(mutations(path))  # in x * x either factor
         if mutation.key not in EQUIVALENT
     ]
