@@ -96,6 +96,79 @@ EQUIVALENT = {
         "predictors: int = 0",
         "0 -> 1",
     ): "whoever reads a config says how many",
+    (
+        "fit/law.py",
+        "return np.where(logs, np.exp(np.where(logs, theta, 0.0)), theta)",
+        "0.0 -> 1.0",
+    ): "not chosen by the outer where",
+    (
+        "fit/law.py",
+        "return np.where(logs, np.log(np.where(logs, given, 1.0)), given)",
+        "1.0 -> 2.0",
+    ): "not chosen by the outer where",
+    (
+        "fit/laws/power_floor.py",
+        "log_above = np.log(np.where(reached, above, 1.0))",
+        "1.0 -> 2.0",
+    ): "not reached is NaN in the end",
+    (
+        "fit/laws/power_floor.py",
+        "log_c = (np.log(coefficient) - log_above) / np.where(reached, b, 1.0)",
+        "1.0 -> 2.0",
+    ): "not reached is NaN in the end",
+    (
+        "fit/laws/power.py",
+        "return power_floor.gradient(compute, coefficient, exponent, 0.0)[..., :2]",
+        "0.0 -> 1.0",
+    ): "derivatives do not depend on the floor",
+    (
+        "fit/laws/chinchilla.py",
+        "columns = [np.ones_like(u + v), u, -u * np.log(n), v, -v * np.log(d)]",
+        "u + v -> u - v",
+    ): "the shape alone",
+    (
+        "fit/laws/chinchilla.py",
+        "points, sizes, counts = len(axes[0]), *(np.unique(axis).size for axis in axes)",
+        "0 -> 1",
+    ): "both axes have every point",
+    (
+        "fit/laws/broken.py",
+        "log_c = -aim / before",
+        "-aim / before -> -aim * before",
+    ): "one step from anywhere leads to the side from which the iteration converges",
+    (
+        "fit/laws/broken.py",
+        "log_c = -aim / before",
+        "-aim -> aim",
+    ): "one step from anywhere leads to the side from which the iteration converges",
+    (
+        "fit/laws/broken.py",
+        "for _ in range(100):",
+        "100 -> 101",
+    ): "far fewer steps are taken",
+    **{
+        (
+            "fit/laws/broken.py",
+            "if np.all(np.abs(step) <= 1e-15 * (1 + np.abs(log_c))):",
+            change,
+        ): "the tolerance is of the size of rounding: steps on the spot, more or fewer"
+        for change in (
+            "np.abs(step) <= 1e-15 * (1 + np.abs(log_c)) -> "
+            "np.abs(step) < 1e-15 * (1 + np.abs(log_c))",
+            "1e-15 * (1 + np.abs(log_c)) -> 1e-15 / (1 + np.abs(log_c))",
+            "1e-15 * (1 + np.abs(log_c)) -> 1e-15",
+            "1 + np.abs(log_c) -> 1 - np.abs(log_c)",
+            "1 -> 2",
+        )
+    },
+    **{
+        (
+            "fit/laws/broken.py",
+            "breaks, widths = np.linspace(*inside, 16), np.geomspace(*SHARPNESS, 8)",
+            change,
+        ): "a grid of starts, of no certain size"
+        for change in ("16 -> 17", "8 -> 9")
+    },
 }
 # What the tests need besides the library: imported once, not again by each mutant.
 IMPORTED = ("hypothesis", "jsonschema", "matplotlib.pyplot", "pandas", "pyarrow.parquet", "pytest")

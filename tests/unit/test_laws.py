@@ -138,6 +138,7 @@ def test_a_parameter_at_its_bound_costs_no_degree_of_freedom_and_does_not_move(n
             written = [float(f"{value:.10g}") for value in law.natural(theta)]  # as in a table
             found = known_fit(law, "least_squares_log", axes, stated, written)
             assert found.free == inner.size - 1
+            assert {part.shape[0] for part in vars(found.solution.minimum).values()} == {1}
             assert found.degrees_of_freedom == loss.size - (inner.size - 1)
             assert found.status == "at_bound"
             assert np.isnan(found.covariance[j]).all()
@@ -216,6 +217,23 @@ def test_parameters_broadcast_against_compute():
     assert LAWS["power_floor"].gradient(COMPUTE, coefficient, 0.05, 0.0).shape == (2, 7, 3)
 
 
+@pytest.mark.parametrize("name", LAWS)
+def test_a_table_of_points_gives_a_table_of_losses_and_derivatives(name):
+    law, values = LAWS[name], PARAMETERS[name]
+    axes, loss = points(name)
+    table = [axis.reshape(4, -1) for axis in axes]
+    losses = law.value(*table, *values)
+    assert_allclose(losses, loss.reshape(4, -1), rtol=1e-14)
+    shape = (*losses.shape, len(values))
+    gradient = law.gradient(*table, *values)
+    assert gradient.shape == shape
+    assert_allclose(gradient, law.gradient(*axes, *values).reshape(shape), rtol=1e-14)
+    if law.of_compute:
+        gradient = law.inverse_gradient(losses, *values)
+        assert gradient.shape == shape
+        assert_allclose(gradient, law.inverse_gradient(loss, *values).reshape(shape), rtol=1e-9)
+
+
 def test_a_broken_law_has_one_exponent_on_each_side_of_its_break():
     law, theta = LAWS["broken"], PARAMETERS["broken"]
 
@@ -236,6 +254,12 @@ def test_a_broken_law_of_equal_exponents_is_a_power_law():
 def test_a_broken_law_that_rises_on_one_side_has_no_inverse():
     assert np.isnan(LAWS["broken"].inverse([2.0], 2.3, 0.05, -0.01, 5.0, 0.5)).all()
     assert np.isnan(LAWS["broken"].inverse([2.0], 2.3, -0.05, 0.05, 5.0, 0.5)).all()
+
+
+def test_a_broken_law_that_is_flat_on_one_side_has_no_inverse_beyond():
+    """Losses stay above about 2.3 5^-0.05 = 2.1, or below 2.3."""
+    assert np.isnan(LAWS["broken"].inverse([1e-9], 2.3, 0.05, 0.0, 5.0, 0.5)).all()
+    assert np.isnan(LAWS["broken"].inverse([5.0], 2.3, 0.0, 0.05, 5.0, 0.5)).all()
 
 
 @pytest.mark.parametrize("sharpness", [0.02, 1.0])
