@@ -31,7 +31,7 @@ TESTS = {  # the files of tests/unit that belong to a package, the quick and tel
     "flops": "flops_golden flops_conventions flops_conversion flops_pairs flops_parameters "
     "flops_transformers flops_training_programs flops_published flops_papers consistency "
     "flops_stage cli",
-    "laws": "laws fitting verdict",
+    "laws": "laws",
     "multiplier": "verdict multiplier mixture",
     "points": "points points_table stages_points",
 }
@@ -96,6 +96,11 @@ EQUIVALENT = {
         "predictors: int = 0",
         "0 -> 1",
     ): "whoever reads a config says how many",
+    (
+        "fit/fitted.py",
+        "if not near.condition < ILL_CONDITIONED:",
+        "near.condition < ILL_CONDITIONED -> near.condition <= ILL_CONDITIONED",
+    ): "no condition is exactly the limit",
     (
         "fit/law.py",
         "return np.where(logs, np.exp(np.where(logs, theta, 0.0)), theta)",
