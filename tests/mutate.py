@@ -1,6 +1,6 @@
 """Mutation testing: break the library in one small place and see whether its tests notice.
 
-`make mutate`, `make mutate SAMPLE=40 SEED=1`, `make mutate PACKAGES="flops points"`; or
+`make mutate`, `make mutate SAMPLE=40 SEED=1`, `make mutate PACKAGES="laws points"`; or
 `python tests/mutate.py [--sample N] [--seed S] [packages ...]`.
 A mutant that no test notices survives: a test is missing, or the change makes no difference.
 """
@@ -31,8 +31,12 @@ TESTS = {  # the files of tests/unit that belong to a package, the quick and tel
     "flops": "flops_golden flops_conventions flops_conversion flops_pairs flops_parameters "
     "flops_transformers flops_training_programs flops_published flops_papers consistency "
     "flops_stage cli",
+    "laws": "laws",
     "multiplier": "verdict multiplier mixture",
     "points": "points points_table stages_points",
+}
+PARTS = {  # a part of a package, by its files; the package keeps all the rest
+    "laws": "fit/laws/*.py fit/law.py fit/registry.py fit/fitted.py fit/along.py",
 }
 # (file, line of code, change): why no test could notice it.
 EQUIVALENT = {
@@ -92,6 +96,84 @@ EQUIVALENT = {
         "predictors: int = 0",
         "0 -> 1",
     ): "whoever reads a config says how many",
+    (
+        "fit/fitted.py",
+        "if not near.condition < ILL_CONDITIONED:",
+        "near.condition < ILL_CONDITIONED -> near.condition <= ILL_CONDITIONED",
+    ): "no condition is exactly the limit",
+    (
+        "fit/law.py",
+        "return np.where(logs, np.exp(np.where(logs, theta, 0.0)), theta)",
+        "0.0 -> 1.0",
+    ): "not chosen by the outer where",
+    (
+        "fit/law.py",
+        "return np.where(logs, np.log(np.where(logs, given, 1.0)), given)",
+        "1.0 -> 2.0",
+    ): "not chosen by the outer where",
+    (
+        "fit/laws/power_floor.py",
+        "log_above = np.log(np.where(reached, above, 1.0))",
+        "1.0 -> 2.0",
+    ): "not reached is NaN in the end",
+    (
+        "fit/laws/power_floor.py",
+        "log_c = (np.log(coefficient) - log_above) / np.where(reached, b, 1.0)",
+        "1.0 -> 2.0",
+    ): "not reached is NaN in the end",
+    (
+        "fit/laws/power.py",
+        "return power_floor.gradient(compute, coefficient, exponent, 0.0)[..., :2]",
+        "0.0 -> 1.0",
+    ): "derivatives do not depend on the floor",
+    (
+        "fit/laws/chinchilla.py",
+        "columns = [np.ones_like(u + v), u, -u * np.log(n), v, -v * np.log(d)]",
+        "u + v -> u - v",
+    ): "the shape alone",
+    (
+        "fit/laws/chinchilla.py",
+        "points, sizes, counts = len(axes[0]), *(np.unique(axis).size for axis in axes)",
+        "0 -> 1",
+    ): "both axes have every point",
+    (
+        "fit/laws/broken.py",
+        "log_c = -aim / before",
+        "-aim / before -> -aim * before",
+    ): "one step from anywhere leads to the side from which the iteration converges",
+    (
+        "fit/laws/broken.py",
+        "log_c = -aim / before",
+        "-aim -> aim",
+    ): "one step from anywhere leads to the side from which the iteration converges",
+    (
+        "fit/laws/broken.py",
+        "for _ in range(100):",
+        "100 -> 101",
+    ): "far fewer steps are taken",
+    **{
+        (
+            "fit/laws/broken.py",
+            "if np.all(np.abs(step) <= 1e-15 * (1 + np.abs(log_c))):",
+            change,
+        ): "the tolerance is of the size of rounding: steps on the spot, more or fewer"
+        for change in (
+            "np.abs(step) <= 1e-15 * (1 + np.abs(log_c)) -> "
+            "np.abs(step) < 1e-15 * (1 + np.abs(log_c))",
+            "1e-15 * (1 + np.abs(log_c)) -> 1e-15 / (1 + np.abs(log_c))",
+            "1e-15 * (1 + np.abs(log_c)) -> 1e-15",
+            "1 + np.abs(log_c) -> 1 - np.abs(log_c)",
+            "1 -> 2",
+        )
+    },
+    **{
+        (
+            "fit/laws/broken.py",
+            "breaks, widths = np.linspace(*inside, 16), np.geomspace(*SHARPNESS, 8)",
+            change,
+        ): "a grid of starts, of no certain size"
+        for change in ("16 -> 17", "8 -> 9")
+    },
 }
 # What the tests need besides the library: imported once, not again by each mutant.
 IMPORTED = ("hypothesis", "jsonschema", "matplotlib.pyplot", "pandas", "pyarrow.parquet", "pytest")
@@ -220,6 +302,16 @@ def mutations(path: Path) -> list[Mutation]:
     return found
 
 
+def sources(name: str) -> list[Path]:
+    """The files of a package without those of its parts, or the files of a part."""
+    home = LIBRARY / "isoloss"
+    parts = {
+        part: {path for pattern in patterns.split() for path in home.glob(pattern)}
+        for part, patterns in PARTS.items()
+    }
+    return sorted(parts.get(name) or set((home / name).rglob("*.py")).difference(*parts.values()))
+
+
 def run_tests(library: Path, files: Sequence[Path]) -> None:
     """In a process of its own: run tests against a library; the exit code says how it ended."""
     os.setsid()  # a group, so that what hangs is ended with all that it started
@@ -298,7 +390,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = [
         (name, mutation)
         for name in packages
-        for path in sorted((LIBRARY / "isoloss" / name).rglob("*.py"))
+        for path in sources(name)
         for mutation in dict.fromkeys(mutations(path))  # in x * x either factor
         if mutation.key not in EQUIVALENT
     ]

@@ -4,12 +4,14 @@ import re
 from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 import pytest
 from isoloss.fit import fitting, surface
-from isoloss.fit.along import equation
+from isoloss.fit.along import band, counted_in, equation, on_axis
 from isoloss.fit.covariance import linearise
-from isoloss.fit.estimators import ESTIMATORS
+from isoloss.fit.estimators import ESTIMATORS, rho
 from isoloss.fit.fitted import fit_law, from_row, known_fit, state
+from isoloss.fit.laws import chinchilla
 from isoloss.fit.problem import FitError
 from isoloss.fit.registry import LAWS
 from matplotlib.mathtext import MathTextParser
@@ -29,6 +31,7 @@ AXES = {  # of points that carry every law of these axes
         np.tile(np.geomspace(2e9, 1e12, 4), 5),
     ],
 }
+NONLINEAR = {"power": [1], "power_floor": [1], "broken": [3, 4], "chinchilla": [2, 4]}  # of theta
 LEAST = {"power": 3, "power_floor": 4, "broken": 6}  # distinct computes
 
 
@@ -135,6 +138,7 @@ def test_a_parameter_at_its_bound_costs_no_degree_of_freedom_and_does_not_move(n
             written = [float(f"{value:.10g}") for value in law.natural(theta)]  # as in a table
             found = known_fit(law, "least_squares_log", axes, stated, written)
             assert found.free == inner.size - 1
+            assert {part.shape[0] for part in vars(found.solution.minimum).values()} == {1}
             assert found.degrees_of_freedom == loss.size - (inner.size - 1)
             assert found.status == "at_bound"
             assert np.isnan(found.covariance[j]).all()
@@ -213,6 +217,23 @@ def test_parameters_broadcast_against_compute():
     assert LAWS["power_floor"].gradient(COMPUTE, coefficient, 0.05, 0.0).shape == (2, 7, 3)
 
 
+@pytest.mark.parametrize("name", LAWS)
+def test_a_table_of_points_gives_a_table_of_losses_and_derivatives(name):
+    law, values = LAWS[name], PARAMETERS[name]
+    axes, loss = points(name)
+    table = [axis.reshape(4, -1) for axis in axes]
+    losses = law.value(*table, *values)
+    assert_allclose(losses, loss.reshape(4, -1), rtol=1e-14)
+    shape = (*losses.shape, len(values))
+    gradient = law.gradient(*table, *values)
+    assert gradient.shape == shape
+    assert_allclose(gradient, law.gradient(*axes, *values).reshape(shape), rtol=1e-14)
+    if law.of_compute:
+        gradient = law.inverse_gradient(losses, *values)
+        assert gradient.shape == shape
+        assert_allclose(gradient, law.inverse_gradient(loss, *values).reshape(shape), rtol=1e-9)
+
+
 def test_a_broken_law_has_one_exponent_on_each_side_of_its_break():
     law, theta = LAWS["broken"], PARAMETERS["broken"]
 
@@ -235,8 +256,180 @@ def test_a_broken_law_that_rises_on_one_side_has_no_inverse():
     assert np.isnan(LAWS["broken"].inverse([2.0], 2.3, -0.05, 0.05, 5.0, 0.5)).all()
 
 
+def test_a_broken_law_that_is_flat_on_one_side_has_no_inverse_beyond():
+    """Losses stay above about 2.3 5^-0.05 = 2.1, or below 2.3."""
+    assert np.isnan(LAWS["broken"].inverse([1e-9], 2.3, 0.05, 0.0, 5.0, 0.5)).all()
+    assert np.isnan(LAWS["broken"].inverse([5.0], 2.3, 0.0, 0.05, 5.0, 0.5)).all()
+
+
 @pytest.mark.parametrize("sharpness", [0.02, 1.0])
 def test_a_sharp_or_smooth_break_far_from_the_loss_is_inverted(sharpness):
     theta = (2.3, 0.2, 0.01, 5.0, sharpness)
     c = np.geomspace(1e-8, 1e12, 41)
     assert_allclose(LAWS["broken"].inverse(LAWS["broken"].value(c, *theta), *theta), c, rtol=1e-9)
+
+
+def noisy(name, method="least_squares_log"):
+    """A law's problem, with points that are uncertain, each in its own measure."""
+    axes, loss = points(name)
+    random = np.random.default_rng(5)
+    loss = loss * np.exp(random.normal(0, 0.02, loss.size))
+    return state(LAWS[name], axes, loss, method, loss * random.uniform(0.1, 3, loss.size))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_a_start_on_the_nonlinear_parameters_of_exact_points_is_their_law(name):
+    law, axes = LAWS[name], points(name)[0]
+    starts = noisy(name).starts
+    for start in (starts[0], starts[len(starts) // 2]):
+        theta = law.theta(PARAMETERS[name])
+        theta[NONLINEAR[name]] = start[NONLINEAR[name]]
+        loss = law.value(*axes, *law.natural(theta))
+        again = state(law, axes, loss, "least_squares_log")
+        assert_allclose(again.starts[0], theta, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["least_squares_log", "least_squares", "huber_log"])
+@pytest.mark.parametrize("name", LAWS)
+def test_starts_are_within_the_bounds_and_the_best_comes_first(name, method):
+    stated = noisy(name, method)
+    assert (stated.lower <= stated.starts).all()
+    assert (stated.starts <= stated.upper).all()
+    f = stated.model.value(stated.starts)
+    r = np.log(stated.loss / f) if stated.estimator.log else stated.loss - f
+    objective = (stated.weights * rho(r, stated.estimator.delta)).sum(axis=1)
+    assert (np.diff(objective) >= 0).all()
+    assert objective[0] < objective[-1]
+
+
+def test_starts_of_a_broken_law_are_weighted_regressions_of_log_loss():
+    """Of log a and both exponents: their normal equations hold."""
+    stated = noisy("broken")
+    f, slopes, _ = stated.model.derivatives(stated.starts)
+    parts = stated.weights * np.log(stated.loss / f) * np.stack(slopes[:3]) / f
+    assert (np.abs(parts.sum(axis=2)) < 1e-6 * np.abs(parts).sum(axis=2)).all()
+
+
+def test_a_break_lies_between_the_second_compute_and_the_last_but_one():
+    stated = noisy("broken")
+    (c,) = AXES["compute_pflop_s_days",]
+    assert_allclose([stated.lower[3], stated.upper[3]], np.log([c[1], c[-2]]))
+    assert_allclose([stated.lower[4], stated.upper[4]], np.log([0.01, 3.0]))
+
+
+@pytest.mark.parametrize("name", ["power_floor", "chinchilla"])
+def test_a_floor_is_not_negative_and_nothing_else_is_bounded(name):
+    stated = noisy(name)
+    floor = np.array(LAWS[name].parameters) == "floor"
+    assert_allclose(stated.lower, np.where(floor, 0.0, -np.inf))
+    assert_allclose(stated.upper, np.inf)
+
+
+def test_laws_at_hand_computed_places():
+    """100^-0.5 = 0.1; at the break the change is s log 2; 1e8^-0.5 = 1e-4 and 1e9^-1/3 = 1e-3."""
+    assert_allclose(LAWS["power"].value(100.0, 3.0, 0.5), 0.3)
+    assert_allclose(LAWS["power_floor"].value(100.0, 3.0, 0.5, 1.4), 1.7)
+    assert_allclose(LAWS["broken"].value(100.0, 3.0, 0.5, 0.7, 100.0, 0.5), 0.3 * 2**-0.1)
+    assert_allclose(LAWS["chinchilla"].value(1e8, 1e9, 1.8, 400.0, 0.5, 2000.0, 1 / 3), 3.84)
+
+
+def test_allocation_is_the_published_one():
+    """Hoffmann et al. 2022, eq. 4 and 10: E, A, B, alpha, beta = 1.69, 406.4, 410.7, 0.34, 0.28."""
+    law = LAWS["chinchilla"]
+    theta = (1.69, 406.4, 0.34, 410.7, 0.28)
+    compute = np.array([1e-2, 1.0, 1e3])
+    product = compute * 1e15 * 86400 / 6
+    n, d = chinchilla.optimal_allocation(compute, *theta[1:])
+    assert_allclose(n * d, product)
+    assert_allclose(n, (0.34 * 406.4 / (0.28 * 410.7)) ** (1 / 0.62) * product ** (0.28 / 0.62))
+    for by in (0.99, 1.01):
+        assert (law.value(n * by, d / by, *theta) > law.value(n, d, *theta)).all()
+    line, of = law.optimal
+    along = dict(zip(line.parameters, of(*theta), strict=True))
+    assert along["floor"] == 1.69
+    assert along["exponent"] == pytest.approx(0.34 * 0.28 / 0.62)
+    assert_allclose(line.value(compute, *along.values()), law.value(n, d, *theta))
+
+
+def test_only_a_surface_counts_what_was_logged_as_six_n_d():
+    assert counted_in("chinchilla", "logged") == "6nd"
+    assert counted_in("chinchilla", "other") == "other"
+    assert counted_in("power", "logged") == "logged"
+    assert counted_in("power", "other") == "other"
+
+
+def test_points_of_a_surface_are_put_at_six_n_d():
+    """6 x 1e10 x 1.44e13 = 8.64e23 FLOPs are 1e4 PFLOP/s-days, and more than 2^63."""
+    table = pd.DataFrame(
+        {"parameters": [10**10], "tokens": [144 * 10**11], "compute_pflop_s_days": [7.0]}
+    )
+    assert on_axis("chinchilla", "logged", table)["compute_pflop_s_days"].item() == 1e4
+    assert on_axis("chinchilla", "6nd", table) is table
+    assert on_axis("power", "logged", table) is table
+
+
+def test_a_band_holds_the_middle_of_the_draws_that_converged():
+    """Of losses 0, 0.1, ..., 10 the middle 90% end at 0.5 and 9.5, and at a tenth of that."""
+    draws = pd.DataFrame({"coefficient": np.r_[np.arange(101) / 10, 1e6], "exponent": 0.5})
+    draws = draws.assign(law="power", converged=draws["coefficient"] < 1e6)
+    low, high = band(draws, np.array([1.0, 100.0]), 0.9)
+    assert_allclose(low, [0.5, 0.05])
+    assert_allclose(high, [9.5, 0.95])
+    assert_allclose(band(draws[30:31], np.array([1.0, 100.0]), 0.9), [[3.0, 0.3]] * 2)
+    with_floor = draws.assign(law="chinchilla", floor=1.5)  # L(C) along its compute-optimal line
+    assert_allclose(band(with_floor, np.array([100.0]), 0.9), [[1.55], [2.45]])
+
+
+def clustered(law="power", **more):
+    """A fit to six points of three runs."""
+    c = np.geomspace(1, 32, 6)
+    loss = 2.3 * c**-0.05 * np.exp([1e-3, -2e-3, 0, 2e-3, -1e-3, 1e-3])
+    return fit_law(law, [c], loss, **more)
+
+
+def test_points_that_share_a_run_leave_a_degree_of_freedom_less_than_runs():
+    found = clustered(cluster=["a", "a", "b", "b", "c", "c"])
+    assert (found.clusters, found.clustered, found.degrees_of_freedom) == (3, True, 2)
+    alone = clustered(cluster=list("fedcba"))
+    assert (alone.clusters, alone.clustered, alone.degrees_of_freedom) == (6, False, 4)
+    assert alone.standard_errors == clustered().standard_errors
+    assert found.standard_errors != alone.standard_errors
+    with pytest.raises(FitError, match="needs 3 or more"):
+        clustered(cluster=["a", "a", "a", "b", "b", "b"])
+    with pytest.raises(ValueError, match="5 cluster labels for 6 points"):
+        clustered(cluster=list("abcde"))
+
+
+def test_residuals_are_logarithms_of_loss_over_law():
+    found = fit_law("power", [[1.0, 10.0, 100.0]], [2.0, 1.0, 0.5 * np.e])
+    a, b = found.values
+    expected = np.log([2.0 / a, 1.0 / (a * 10**-b), 0.5 * np.e / (a * 100**-b)])
+    assert_allclose(found.log_residuals, expected)
+    assert_allclose(expected.sum(), 0, atol=1e-9)  # a regression with a constant
+
+
+def test_influence_is_that_of_linear_regression():
+    """The slope of three points moves by (-1/2, 0, 1/2) over their distance, here log 10."""
+    found = fit_law("power", [[1.0, 10.0, 100.0]], [2.0, 1.0, 0.7])
+    moves, hat = found.influence(np.eye(2))
+    assert_allclose(moves[1], np.array([1, 0, -1]) / (2 * np.log(10)), atol=1e-9)
+    assert_allclose(hat, np.array([[5, 2, -1], [2, 2, 2], [-1, 2, 5]]) / 6, atol=1e-9)
+
+
+def test_a_fit_whose_parameters_are_one_has_no_influence():
+    """Two floors: an exponent of 1e-9 is told from the floor by nothing."""
+    law = LAWS["power_floor"]
+    axes, _ = points("power_floor")
+    stated = state(law, axes, law.value(*axes, 1.0, 1e-9, 1.0), "least_squares_log")
+    flat = known_fit(law, "least_squares_log", axes, stated, (1.0, 1e-9, 1.0))
+    assert flat.influence(np.eye(3)) is None
+    assert flat.status == "not_identifiable"
+    assert np.isnan(list(flat.standard_errors.values())).all()
+
+
+def test_a_row_with_other_points_than_its_own_is_refused():
+    axes, loss = points("power")
+    row = asdict(fitting.row(fit_law("power", axes, loss))) | {"law": "power"}
+    assert from_row(row | {"status": "max_iterations"}, axes, loss).status == "max_iterations"
+    with pytest.raises(ValueError, match="a fit to 12 points came with 11 points"):
+        from_row(row, [axes[0][1:]], loss[1:])
