@@ -1,6 +1,7 @@
 """Hostile input: one clear error, in little memory and time, and no words of other files."""
 
 import pytest
+from isoloss.study.validation import InputError, read_yaml, validate
 from limited import error_of
 
 # --- YAML
@@ -62,7 +63,48 @@ def test_yaml_that_could_not_be_survived_is_refused(tmp_path, text, says):
 
 
 def test_aliases_still_work(tmp_path):
-    from isoloss.study.validation import read_yaml
-
     (tmp_path / "s.yaml").write_text("a: &a {x: 1}\nb: {y: *a, z: *a}\n")
     assert read_yaml(tmp_path / "s.yaml") == {"a": {"x": 1}, "b": {"y": {"x": 1}, "z": {"x": 1}}}
+
+
+# --- settings
+
+
+def numbers(rule, key):
+    """Every rule of a number in a schema, with its key."""
+    if rule.get("type") in ("number", "integer"):
+        yield key, rule
+    for name, part in rule.items():
+        if isinstance(part, dict):
+            yield from numbers(part, f"{key}.{name}")
+
+
+@pytest.mark.parametrize("name", ["study", "config", "plotting"])
+def test_every_number_of_the_settings_has_a_largest_value(root, name):
+    rules = dict(numbers(read_yaml(root / f"workflow/schemas/{name}.schema.yaml"), name))
+    assert rules
+    for key, rule in rules.items():
+        assert {"maximum", "exclusiveMaximum"} & rule.keys(), key
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "largest"),
+    [
+        ("fit.draws", 10**11, "maximum of 100000"),
+        ("fit.draws", 1e11, "maximum of 100000"),
+        ("multiplier.grid", 10**10, "maximum of 10000"),
+        ("points.per_run", 10**9, "maximum of 1000"),
+        ("clean.spike_window", 10**9, "maximum of 10001"),
+        ("clean.warm_up_steps", 10**400, "maximum of 1000000000000.0"),
+        ("multiplier.at_loss", [10**400], "maximum of 1000"),
+        ("multiplier.at_loss", [2.5] * 5000, "is too long"),
+    ],
+)
+def test_an_absurd_setting_is_refused_in_a_short_line(root, key, value, largest):
+    schema = read_yaml(root / "workflow/schemas/study.schema.yaml")
+    section, name = key.split(".")
+    with pytest.raises(InputError) as error:
+        validate({section: {name: value}}, {"properties": schema["properties"]}, "s.yaml")
+    assert str(error.value).startswith(f"s.yaml: {key}")
+    assert largest in str(error.value)
+    assert len(str(error.value)) < 600
