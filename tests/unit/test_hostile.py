@@ -108,3 +108,17 @@ def test_an_absurd_setting_is_refused_in_a_short_line(root, key, value, largest)
     assert str(error.value).startswith(f"s.yaml: {key}")
     assert largest in str(error.value)
     assert len(str(error.value)) < 600
+
+
+# --- logs
+
+READ_LOG = "from isoloss.logs.reading import read\nlog = read(sys.argv[1], tokens_per_step=1.0)\n"
+
+
+@pytest.mark.parametrize("late", [0, 5000], ids=["from the start", "later"])
+def test_a_new_key_a_line_takes_memory_by_the_line(tmp_path, late):
+    new = [f', "key{i}": {i}' if i > late else "" for i in range(20_000)]
+    lines = (f'{{"step": {i}, "loss": 1.5{key}}}\n' for i, key in enumerate(new))
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    code = f"{READ_LOG}raise ValueError(len(log.table))"
+    assert error_of(code, "a.jsonl", folder=tmp_path) == "20000"
