@@ -531,3 +531,12 @@ def test_a_mistake_in_what_is_left_out_is_named(load, exclude, parts):
     message = mistake(load, STUDY + f"exclude: {exclude}\n", tables=["fits"])
     for part in ["s.yaml", *parts]:
         assert part in message
+
+
+def test_a_column_that_a_log_lacks_is_told_without_words_of_what_is_no_log(load):
+    Path("data/s/logs/b1.csv").write_text("hunter2:x:0:0:Hunter Two:/bin/hunter2\n" * 4)
+    message = mistake(
+        load, STUDY.replace("{label: Loss}", "{label: Loss, column: hunter1}"), tables=["fits"]
+    )
+    assert "`hunter1` does not occur in data/s/logs/b1.csv (run b1). No log format" in message
+    assert "hunter2" not in message

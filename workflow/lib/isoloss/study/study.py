@@ -279,11 +279,25 @@ def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
     for key, column in named.items():
         word = rb"(?<![\w.])" + re.escape(column.encode()) + rb"(?![\w.])"
         if column not in PRESETS and not re.search(word, content):
-            words = set(re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode()))
-            raise InputError(
-                f"{path}: {key}: `{column}` does not occur in {files[0]} (run {run['run']})."
-                f"{did_you_mean(column, words)}"
+            words = re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode())
+            hint = (
+                did_you_mean(column, set(words))
+                if _recognised(files[0])
+                else (" No log format recognises that file; is it the run's log?")
             )
+            raise InputError(
+                f"{path}: {key}: `{column}` does not occur in {files[0]} (run {run['run']}).{hint}"
+            )
+
+
+def _recognised(file: Path) -> bool:
+    """Whether a file is a log, so that its words may be shown."""
+    from isoloss.logs.sources import recognise  # heavy, and hardly ever needed
+
+    try:
+        return recognise(file) is not None
+    except ValueError:
+        return True  # of several formats
 
 
 def _text(files: Sequence[Path]) -> bytes | None:
