@@ -104,6 +104,18 @@ def test_the_csv_has_the_numbers_in_full_and_the_names_of_the_study(written):
     assert numbers["coefficient"][0] == 2.30851234
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_no_text_of_the_csv_is_a_formula_and_numbers_stay(written, name):
+    numbers, _ = written(
+        "runs",
+        quality=RUNS.assign(run=name, first=-1.5),
+        flops=FLOPS.assign(run=name),
+        consistency=STATED.assign(run=name),
+    )
+    assert list(numbers["run"]) == [f"'{name}"]
+    assert list(numbers["first"]) == [-1.5]
+
+
 def test_labels_are_escaped_for_latex(written):
     _, tex = written("fits", fit=FIT)
     assert r"Old \& tried" in tex

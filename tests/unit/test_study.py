@@ -531,3 +531,30 @@ def test_a_mistake_in_what_is_left_out_is_named(load, exclude, parts):
     message = mistake(load, STUDY + f"exclude: {exclude}\n", tables=["fits"])
     for part in ["s.yaml", *parts]:
         assert part in message
+
+
+def test_a_column_that_a_log_lacks_is_told_without_words_of_what_is_no_log(load):
+    Path("data/s/logs/b1.csv").write_text("hunter2:x:0:0:Hunter Two:/bin/hunter2\n" * 4)
+    message = mistake(
+        load, STUDY.replace("{label: Loss}", "{label: Loss, column: hunter1}"), tables=["fits"]
+    )
+    assert "`hunter1` does not occur in data/s/logs/b1.csv (run b1). No log format" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("label", [r"$\frac{$", r"$\nonsense$", "$a_$", "$\\left( x$", "$^$ a $"])
+@pytest.mark.parametrize("where", ["arms.new", "metrics.loss"])
+def test_a_label_whose_formula_cannot_be_drawn_is_named(load, where, label):
+    plain = {"arms.new": "{label: New}", "metrics.loss": "{label: Loss}"}[where]
+    text = STUDY.replace(plain, f"{{label: '{label}'}}")
+    if label.count("$") == 3:  # an odd one is no formula for matplotlib
+        load(text, tables=["fits"])
+        return
+    message = mistake(load, text, tables=["fits"])
+    assert f"s.yaml: {where}.label: the formula in `{label}` cannot be drawn: " in message
+
+
+@pytest.mark.parametrize("label", ["5 $", r"$L_\\infty^{2}$", r"\\$5 to \\$6", "a {"])
+def test_labels_with_formulas_or_dollars_that_can_be_drawn_are_kept(load, label):
+    text = STUDY.replace("{label: New}", f'{{label: "{label}"}}')
+    assert load(text, tables=["fits"])["s"].arms["new"]["label"] == label.replace("\\\\", "\\")

@@ -20,4 +20,4 @@ with job(snakemake.log[0]):
         headline=params.headline,
         confidence=params.confidence,
     )
-    tables.write(table, snakemake.output[0], params.schemas["claims"])
+    tables.write(tables.harmless(table), snakemake.output[0], params.schemas["claims"])

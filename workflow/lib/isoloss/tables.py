@@ -94,3 +94,13 @@ def read(
         for path in paths
     ]
     return check(pd.concat(parts, ignore_index=True), schema, f"{paths[0]}")
+
+
+def harmless(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before texts that a spreadsheet would run as a formula."""
+    return table.map(_harmless)
+
+
+def _harmless(cell: Any) -> Any:
+    formula = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if formula else cell

@@ -3,9 +3,12 @@
 import bz2
 import codecs
 import lzma
+import os
+import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -30,10 +33,56 @@ _MAGIC = {
 }
 
 
+def _regular(path: Path) -> BinaryIO:
+    """The file, opened; LogError if it is a FIFO, a device or a socket, which could wait for ever.
+
+    Files of /proc say that they are empty, and are taken at their word.
+    """
+    raw = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    status = os.fstat(raw.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raw.close()
+        raise LogError("not a regular file; copy its content to one")
+    if status.st_size == 0:
+        raw.close()
+        return BytesIO()
+    return raw
+
+
+def looks_like(head: bytes) -> str:
+    """What a file that is no log may be, by its first bytes; none of its words."""
+    if kind := next((kind for magic, kind in _OTHERS.items() if head.startswith(magic)), None):
+        return kind
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # may end in a character
+    except UnicodeDecodeError:
+        return "binary data"
+    if not all(c.isprintable() or c in "\t\n\r\f\x1b" for c in text):
+        return "binary data"
+    return f"text, in lines of about {len(text) // (text.count(chr(10)) + 1)} characters"
+
+
 def _compression(path: Path) -> str | None:
-    with open(path, "rb") as raw:
+    with _regular(path) as raw:
         start = raw.read(6)
     return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+
+
+_OTHERS = {
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"PK\x03\x04": "a ZIP archive (of PyTorch, or an office document)",
+    b"\x7fELF": "a program",
+    b"#!": "a script",
+    b"\x80": "a pickle",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89HDF": "an HDF5 file",
+    b"SQLite format 3": "an SQLite database",
+    b"<!DOCTYPE": "a web page",
+    b"<html": "a web page",
+    b"-----BEGIN": "a key or certificate",
+}
 
 
 class _Gzip:
@@ -70,7 +119,7 @@ def _content(path: Path, kind: str | None) -> Iterator[bytes]:
 
     EOFError where a compressed file ends too early, after all that can be read of it.
     """
-    with open(path, "rb") as raw:
+    with _regular(path) as raw:
         if kind in _DECODERS:
             yield from _decoded(raw, _DECODERS[kind])
         elif kind == "zstd":
@@ -145,7 +194,7 @@ def opened(path: Path, notes: list[str] | None = None) -> BinaryIO:
     encoding = _utf16(first[:HEAD])
     if kind is None and encoding is None:
         chunks.close()
-        return open(path, "rb")
+        return _regular(path)
     plain = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         for chunk in _recoded(first, chunks, encoding):

@@ -1,13 +1,17 @@
 """The files that a log path means: the one answer for the run sheet, the jobs and the readers."""
 
 import glob
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from os import PathLike
 from pathlib import Path
 
 from isoloss.logs.errors import LogError
 
+# No run has more; looking through as many takes about a second.
+MOST = 100_000
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -50,7 +54,8 @@ def entries(paths: Paths) -> list[Entry]:
 
     Hidden files and folders that are not named themselves are left out. Raises LogError for what
     does not exist, is not a file or folder, or is a symbolic link, inside a folder or matched by
-    a glob, that leads out of that folder.
+    a glob, that leads out of that folder; for the whole file system, and for more than MOST files
+    and folders to look through.
     """
     found: dict[Path, None] = {}
     for given in [paths] if isinstance(paths, (str, PathLike)) else paths:
@@ -75,9 +80,67 @@ def entries(paths: Paths) -> list[Entry]:
 
 def matches(path: Path) -> list[Path]:
     """What a path or a pattern names; a name with wildcards that exists is itself."""
+    whole_system = path if "**" not in path.parts else _root(path)
+    if whole_system.resolve() == Path(path.anchor or "/"):
+        raise LogError(f"{path.as_posix()}: the whole file system; name the folder of the run")
     if path.exists():
         return [path]
-    return sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+    root = _root(path) if glob.has_magic(str(path)) else path
+    parts = path.parts[len(root.parts) :]
+    return sorted({Path(match) for match in _matching(str(root), parts, _Looked(path))})
+
+
+class _Looked:
+    """Counts the files and folders that were looked at for a path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.count = path, 0
+
+    def names(self, folder: str) -> Iterator[tuple[str, bool]]:
+        """What a folder holds, and whether it is a folder; LogError when that has been too much."""
+        try:
+            with os.scandir(folder or ".") as found:
+                for entry in found:
+                    self.count += 1
+                    if self.count > MOST:
+                        raise LogError(
+                            f"{self.path.as_posix()}: more than {MOST:,} files and folders to look "
+                            "through; name the folder of the run"
+                        )
+                    yield entry.name, entry.is_dir()
+        except OSError:  # gone, or not ours to read: as for `glob`
+            return
+
+
+def _matching(folder: str, parts: Sequence[str], looked: _Looked) -> Iterator[str]:
+    """What the parts of a pattern match in a folder, as `glob.glob` has it."""
+    if not parts:
+        if os.path.lexists(folder):
+            yield folder
+        return
+    part, rest = parts[0], parts[1:]
+    if part == "**":
+        folders = [folder]
+        if not rest and folder != "." and os.path.isdir(folder):
+            yield folder
+        while folders:
+            here = folders.pop()
+            if rest:
+                yield from _matching(here, rest, looked)
+            for name, is_folder in looked.names(here):
+                if not name.startswith("."):
+                    path = os.path.join(here, name)
+                    if not rest:
+                        yield path
+                    if is_folder:
+                        folders.append(path)
+    elif glob.has_magic(part):
+        for name, is_folder in looked.names(folder):
+            hidden = name.startswith(".") and not part.startswith(".")
+            if not hidden and fnmatch(name, part) and (is_folder or not rest):
+                yield from _matching(os.path.join(folder, name), rest, looked)
+    else:
+        yield from _matching(os.path.join(folder, part), rest, looked)
 
 
 def _root(pattern: Path) -> Path:
@@ -98,12 +161,17 @@ def _inside(path: Path, root: Path) -> None:
 
 
 def _walk(root: Path) -> list[Path]:
-    found = []
-    for path in sorted(root.rglob("*")):
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
-            continue
-        if path.is_file() or path.is_symlink():
-            _inside(path, root)
-        if path.is_file():
-            found.append(path)
-    return found
+    found, folders, looked = [], [str(root)], _Looked(root)
+    while folders:
+        here = folders.pop()
+        for name, is_folder in looked.names(here):
+            if name.startswith("."):
+                continue
+            path = os.path.join(here, name)
+            if link := os.path.islink(path):
+                _inside(Path(path), root)
+            if is_folder and not link:
+                folders.append(path)
+            elif os.path.isfile(path):
+                found.append(Path(path))
+    return sorted(found)

@@ -169,6 +169,11 @@ def _quarantine(by_source: Mapping[str, Source], largest: float) -> pd.DataFrame
     good = sum(len(block.table) for source in by_source.values() for block in source.blocks)
     if rows and len(rows) > largest * (good + len(rows)):
         where, offset, reason, head = rows[0]
+        if not good:  # words of what may be no log at all are nobody's to print
+            raise LogError(
+                f"{where}: none of its {len(rows)} records can be read; is it a log of this "
+                f"format? It looks like {opening.looks_like(by_source[where].quarantine[0].head)}"
+            )
         raise LogError(
             f"{where}: {len(rows)} of {good + len(rows)} records cannot be read, more than the "
             f"fraction {largest:g} that max_bad_fraction accepts; the first is at {offset}: "

@@ -65,8 +65,9 @@ def _unknown(path: Path) -> LogError:
     if path.stat().st_size == 0:
         return LogError(f"{path.as_posix()}: the file is empty")
     return LogError(
-        f"{path.as_posix()}: no log format recognises it; it starts with "
-        f"{_head(path)[:60]!r}; name its `format:`, one of {', '.join(sorted(BY_NAME))}"
+        f"{path.as_posix()}: no log format recognises it; it looks like "
+        f"{opening.looks_like(_head(path))}; name its `format:`, one of "
+        f"{', '.join(sorted(BY_NAME))}"
     )
 
 

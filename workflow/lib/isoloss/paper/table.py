@@ -12,7 +12,7 @@ from isoloss.files import whole
 from isoloss.fit.registry import LAWS
 from isoloss.multiplier.verdict import verdict
 from isoloss.paper.style import convention_label
-from isoloss.tables import FLOAT_FORMAT
+from isoloss.tables import FLOAT_FORMAT, harmless
 
 LEFT = "Arm Candidate Metric Convention Law Method Pairing Run"
 WORDS = tuple(LEFT.split())  # columns set left
@@ -163,10 +163,12 @@ TABLES: Mapping[str, Callable[[Mapping[str, pd.DataFrame], Mapping[str, Any]], T
 def write(table: Table, csv: Path, tex: Path) -> None:
     """Write the numbers as CSV and the text as a LaTeX table (booktabs).
 
+    Texts that a spreadsheet would run as a formula begin with an apostrophe in the CSV.
     A word or number that is the same in every row goes from the LaTeX table into its caption.
     """
     with whole(csv) as part:
-        table.numbers.to_csv(part, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+        numbers = harmless(table.numbers)
+        numbers.to_csv(part, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
     same = [name for name in CAPTIONED if name in table.text and table.text[name].nunique() == 1]
     caption = " ".join([table.caption, *(f"{name}: {table.text[name].iloc[0]}." for name in same)])
     text = table.text.drop(columns=same)

@@ -73,6 +73,11 @@ def _rows(path: Path, schema: Mapping[str, Any]) -> list[tuple[int, Row]]:
     header = lines[0][1]
     while not header[-1]:
         header.pop()
+    if not set(header) & columns.keys():  # whatever it is, its words are nobody's to print
+        raise InputError(
+            f"{path}: no column that is known in its first line; expected a header with "
+            f"{', '.join(schema['required'])}."
+        )
     for name in header:
         if name not in columns:
             raise InputError(f"{path}: unknown column `{name}`.{did_you_mean(name, columns)}")
@@ -108,7 +113,11 @@ def _value(text: str, column: Mapping[str, Any]) -> str | float:
 def _files(path: Path, line: int, row: Row) -> list[Path]:
     """The files of a run's log, none of which is missing; its architecture is there too."""
     for part in cell_parts(row["log"]):
-        if not matches(below(path.parent, part)):
+        try:
+            found = matches(below(path.parent, part))
+        except LogError as error:
+            raise InputError(f"{path}, line {line}: log: {error}") from error
+        if not found:
             raise _missing(path, line, "log", part)
     if "architecture" in row and not (path.parent / row["architecture"]).is_file():
         raise _missing(path, line, "architecture", row["architecture"])

@@ -153,6 +153,7 @@ def _study(
     """The study of a file. base: the settings that it may override. rules: the JSON schemas."""
     own = read_yaml(path)
     validate(own, rules["study"], str(path))
+    _labels(path, own)
     baselines = [arm for arm, value in own["arms"].items() if value.get("role") == "baseline"]
     if len(baselines) != 1:
         raise InputError(
@@ -198,6 +199,22 @@ def _study(
     if "published" in own:
         _published(Path(own["published"]), rules["published"], study)
     return study
+
+
+def _labels(path: Path, own: Mapping[str, Any]) -> None:
+    """Whether the formulas in labels can be drawn; an odd `$` is a dollar, for matplotlib."""
+    for section, key in product(("arms", "metrics"), sorted({*own["arms"], *own["metrics"]})):
+        label = own[section].get(key, {}).get("label", "")
+        dollars = label.count("$") - label.count("\\$")
+        if dollars == 0 or dollars % 2:
+            continue
+        from isoloss.paper.figures.formulas import broken  # heavy, and seldom needed
+
+        if problem := broken(label):
+            raise InputError(
+                f"{path}: {section}.{key}.label: the formula in `{label}` cannot be drawn: "
+                f"{problem}. Mend it, or write `\\$` for a dollar."
+            )
 
 
 def _excluded(path: Path, study: Study) -> None:
@@ -279,11 +296,25 @@ def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
     for key, column in named.items():
         word = rb"(?<![\w.])" + re.escape(column.encode()) + rb"(?![\w.])"
         if column not in PRESETS and not re.search(word, content):
-            words = set(re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode()))
-            raise InputError(
-                f"{path}: {key}: `{column}` does not occur in {files[0]} (run {run['run']})."
-                f"{did_you_mean(column, words)}"
+            words = re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode())
+            hint = (
+                did_you_mean(column, set(words))
+                if _recognised(files[0])
+                else (" No log format recognises that file; is it the run's log?")
             )
+            raise InputError(
+                f"{path}: {key}: `{column}` does not occur in {files[0]} (run {run['run']}).{hint}"
+            )
+
+
+def _recognised(file: Path) -> bool:
+    """Whether a file is a log, so that its words may be shown."""
+    from isoloss.logs.sources import recognise  # heavy, and hardly ever needed
+
+    try:
+        return recognise(file) is not None
+    except ValueError:
+        return True  # of several formats
 
 
 def _text(files: Sequence[Path]) -> bytes | None:

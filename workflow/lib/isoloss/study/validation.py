@@ -1,6 +1,6 @@
 """Checks of what people write by hand; each raises one message with place, value and mend."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
 from math import isfinite
@@ -22,31 +22,76 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean `{near[0]}`?" if near else f" Known: {', '.join(known) or 'none'}."
 
 
+# Far more than any study or schema has; what is checked for each costs microseconds.
+_MAX_BYTES, _MAX_VALUES, _MAX_DEPTH, _MAX_SHOWN = 1 << 20, 20_000, 50, 300
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, not a silent loss of the first."""
+    """YAML in which a key that stands twice is an error, not a silent loss of the first.
+
+    Depth is bounded, and so is the number of values, those behind an alias counted each time.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._values = 0
+        self._behind: dict[int, int] = {}  # values in a finished node, by its id
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        before = self._values
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _refused(event, f"nested more than {_MAX_DEPTH} deep; make it flatter")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if not isinstance(event, yaml.AliasEvent):
+            self._values += 1
+            self._behind[id(node)] = self._values - before
+        elif id(node) in self._behind:
+            self._values += self._behind[id(node)]
+        else:
+            raise _refused(event, f"alias `*{event.anchor}` stands inside what it names; remove it")
+        if self._values > _MAX_VALUES:
+            raise _refused(
+                event, f"more than {_MAX_VALUES:,} values, aliases written out; use fewer"
+            )
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set[Any]()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise _refused(key_node, "a list or mapping cannot be a key; write a word")
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key `{key}` stands twice", key_node.start_mark
-                )
+                raise _refused(key_node, f"key `{key}` stands twice")
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
+def _refused(at: Any, problem: str) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, at.start_mark)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file of keys and values; raises InputError with line and column."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: not a regular file.")
+    if path.is_file() and path.stat().st_size > _MAX_BYTES:
+        raise InputError(f"{path}: over {_MAX_BYTES:,} bytes; no file of settings is that long.")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
+        # Read no further: files of /proc and /dev say nothing of their size.
+        with path.open(encoding="utf-8") as file:
+            content = yaml.load(file.read(_MAX_BYTES), _Loader)  # a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise InputError(f"{path}{where}: {error.problem}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:  # control characters, a 32nd of June
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected keys and values, got {type(content).__name__}.")
     return content
@@ -103,7 +148,10 @@ def _explain(error: Any) -> str:  # a jsonschema.ValidationError, whose fields a
     if "propertyNames" in error.absolute_schema_path:
         return f"{prefix}{value!r} cannot be a name; letters, digits, `.`, `_`, `+` and `-` can."
     meaning = f" It is: {schema['description']}" if "description" in schema else ""
-    return f"{prefix}{error.message}.{meaning}"
+    message = error.message  # which holds the value, however long
+    if len(message) > _MAX_SHOWN:
+        message = f"{message[: _MAX_SHOWN // 2]} ... {message[-_MAX_SHOWN // 2 :]}"
+    return f"{prefix}{message}.{meaning}"
 
 
 def table_schema(path: Path) -> dict[str, Any]:

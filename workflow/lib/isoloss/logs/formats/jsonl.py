@@ -20,6 +20,8 @@ from isoloss.logs.stack import stacked
 _NAMES, _VALUES = ("metric", "name", "key", "tag"), ("value", "val")
 _SAMPLE = 1000
 _DEEP = 200
+_START = 1 << 14
+_CELLS = 1 << 22  # of a table that Arrow makes, whatever the lines hold
 # null and quoted words are numbers that are missing, not keys that are missing.
 _MISSING = re.compile(rb':\s*(?:null|"[+-]?(?:nan|null|none)")(?=\s*[,}])', re.IGNORECASE)
 _NULL = b"null"
@@ -119,6 +121,14 @@ def _parsed(data: bytes, **options: Any) -> pa.Table | None:
         return None
 
 
+def _numbers(kind: pa.DataType) -> pa.DataType:
+    """A type with doubles in the place of all numbers."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_numbers(field.type)) for field in kind])
+    number_ = pa.types.is_integer(kind) or pa.types.is_null(kind)
+    return pa.float64() if number_ else kind
+
+
 class _Reader:
     def __init__(
         self, keep: frozenset[str] | None, long: tuple[str, str] | None, kinds: Kinds
@@ -130,10 +140,19 @@ class _Reader:
                 at = self.schema.get_field_index(name)
                 field = pa.field(name, kind)
                 self.schema = self.schema.append(field) if at < 0 else self.schema.set(at, field)
-        self.uniform = True
+        self.known: pa.Schema | None = None
         self.quarantine: list[Bad] = []
         self.notes: list[str] = []
         self.seen: dict[str, None] = {}
+
+    def learn(self, start: bytes) -> None:
+        """Take names and types from the start of the file."""
+        block = lines.Lines(1, start[: start.rfind(b"\n", 0, _START) + 1])
+        if self.keep and block.data and _whole(block):
+            found = _parsed(block.data)
+            if found is not None:
+                kinds = [field.with_type(_numbers(field.type)) for field in found.schema]
+                self.known = pa.schema(kinds)
 
     def fast(self, block: lines.Lines) -> pa.Table | None:
         """The block by Arrow if its lines are one whole object each, else None."""
@@ -157,18 +176,22 @@ class _Reader:
         return table.add_column(0, "offset", lines.offsets(block.first, len(table)))
 
     def _arrow(self, data: bytes) -> pa.Table | None:
-        """The wanted columns as doubles: types found by Arrow, or else set beforehand."""
-        if self.uniform:
-            table = _parsed(data)
-            table = None if table is None else self._doubles(_flatten(table))
+        """The wanted columns as doubles.
+
+        Arrow is told which names there are: it makes a column of each, and of a new name a line the
+        table would grow with the square of the lines.
+        """
+        n, table = data.count(b"\n") + 1, None
+        if self.known is not None and n * len(self.known) <= _CELLS:
+            table = _parsed(data, explicit_schema=self.known, unexpected_field_behavior="error")
+        if table is None:
+            table = _parsed(data, explicit_schema=self.schema, unexpected_field_behavior="ignore")
             if table is not None:
-                return table
-        table = _parsed(data, explicit_schema=self.schema, unexpected_field_behavior="ignore")
-        if table is not None:
-            # Some other name holds now a number, now a text: that will go on.
-            self.uniform = False
-            return self._doubles(_flatten(table))
-        return None
+                # There are other names, or other kinds of value: that will go on.
+                self.known = None
+        if table is None and n * data.count(b":") <= _CELLS:
+            table = _parsed(data)
+        return None if table is None else self._doubles(_flatten(table))
 
     def _doubles(self, table: pa.Table) -> pa.Table | None:
         assert self.keep is not None
@@ -282,7 +305,8 @@ def _long(sample: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:
 
 def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     start = file.tell()
-    sample = records(file.read(1 << 20))
+    head = file.read(1 << 20)
+    sample = records(head)
     file.seek(start)
     texts: dict[str, list[str]] = {}
     for record in sample:
@@ -292,6 +316,7 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     kinds = Kinds.of(texts)
     notes = kinds.notes(keep) if keep is not None else []
     reader = _Reader(keep and keep - kinds.texts, _long(sample), kinds)
+    reader.learn(head)
     reader.seen.update(dict.fromkeys(name for record in sample for name, _ in flat(record)))
     table = stacked(lines.tables(file, reader.fast, reader.slow))
     return Source(
