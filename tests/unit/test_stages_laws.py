@@ -187,6 +187,7 @@ def row(**changes):
         "counted_in": "6n_with_head",
         "extrapolated": False,
         "unpaired_models": "",
+        "doubts": "",
     } | changes
 
 

@@ -83,10 +83,12 @@ class Compared:
 def doubts(baseline: pd.DataFrame, candidate: pd.DataFrame, fits: Fits) -> str:
     """What makes a comparison doubtful, `rule: words` each, joined by ` | `; "" where nothing does.
 
-    baseline, candidate: rows of the points table, used, of one metric and convention. fits: the
-    rows of the fit table, one law. A rule names the worst of what breaks it, once.
+    baseline, candidate: rows of the points table, used, of one metric and convention; N and D may
+    be unknown. fits: their rows of the fit table, of one law. A rule speaks once.
     """
-    compared = Compared(baseline, candidate, fits)
+    unknown = {"parameters": np.nan, "tokens": np.nan}
+    first, second = (arm.assign(**unknown | dict(arm)) for arm in (baseline, candidate))
+    compared = Compared(first, second, fits)
     found = ((name, next(find(compared), "")) for name, find in FINDERS.items())
     return BETWEEN.join(f"{name}: {words}" for name, words in found if words)
 
