@@ -31,7 +31,7 @@ TESTS = {  # the files of tests/unit that belong to a package, the quick and tel
     "flops": "flops_golden flops_conventions flops_conversion flops_pairs flops_parameters "
     "flops_transformers flops_training_programs flops_published flops_papers consistency "
     "flops_stage cli",
-    "multiplier": "verdict multiplier mixture",
+    "multiplier": "verdict mistakes_gate multiplier mixture",
     "points": "points points_table stages_points",
 }
 # (file, line of code, change): why no test could notice it.

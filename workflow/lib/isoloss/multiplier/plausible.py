@@ -253,7 +253,8 @@ def _rises(of: Compared) -> Iterator[str]:
         if exponent <= LIMITS.exponent[0]:
             yield (
                 f"metric {of.points['metric'].iloc[0]} does not fall with compute in arm {arm} "
-                f"(exponent {exponent:.3g}), as a loss does; give a loss in nats"
+                f"(exponent {exponent:.3g}), as a loss does; give a loss in nats, and compute in "
+                "its own column"
             )
 
 
