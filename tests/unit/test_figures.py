@@ -318,6 +318,14 @@ def test_a_multiplier_outside_the_data_is_marked_in_the_figure(plotting):
     assert any("extrapolated" in text.get_text() for text in figure.axes[0].texts)
 
 
+def test_a_multiplier_that_is_no_headline_says_so_at_its_arrow(plotting):
+    t, words = tables()
+    wrong = t["multiplier"].assign(doubts="loss: run a has loss 40; give nats")
+    with mpl.rc_context(style.paper(plotting)):
+        figure = scaling.draw(t["points"], t["fit"], t["draws"], wrong, words, plotting)
+    assert any("no headline" in text.get_text() for text in figure.axes[0].texts)
+
+
 def test_a_multiplier_that_does_not_exist_draws_no_arrow(plotting):
     t, words = tables()
     none = t["multiplier"].assign(multiplier=np.nan)

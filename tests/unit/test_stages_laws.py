@@ -187,6 +187,7 @@ def row(**changes):
         "counted_in": "6n_with_head",
         "extrapolated": False,
         "unpaired_models": "",
+        "doubts": "",
     } | changes
 
 
@@ -214,7 +215,33 @@ def test_an_extrapolated_headline_says_so():
 
 def test_a_headline_without_an_estimate_says_so():
     nan = float("nan")
-    assert lines(row(multiplier=nan, ci_low=nan, ci_high=nan))[0].endswith("; no estimate")
+    lacking = row(multiplier=nan, ci_low=nan, ci_high=nan)
+    assert lines(lacking) == ["kimi-linear: no headline: no estimate"]
+    why = "no compute of the baseline reaches loss 1.5: its floor is 1.6"
+    assert lines(lacking | {"reason": why}) == [
+        f"kimi-linear: no headline: no estimate: {why}; choose a loss that both arms reach"
+    ]
+
+
+def test_a_number_that_cannot_be_is_no_headline_and_the_line_says_what_to_do():
+    wrong = row(doubts="order: check both | size_label: run a has 4e+08 parameters; correct it")
+    expected = "no headline: run a has 4e+08 parameters; correct it"
+    assert lines(wrong) == [f"kimi-linear: {expected}"]
+    several = [row(), row(multiplier=1.2, ci_high=1.3), wrong]
+    assert lines(*several) == [
+        "kimi-linear: 1.15x to 1.20x over 2 metrics (95% 1.13 to 1.30), 6n_with_head; "
+        "no headline in 1 of 3: run a has 4e+08 parameters; correct it"
+    ]
+
+
+def test_what_is_doubtful_alone_stands_beside_the_number():
+    line = lines(row(doubts="odd: runs a and b differ; check both", status="mla at_bound"))[0]
+    assert line.endswith("; law in doubt: mla at_bound; runs a and b differ; check both")
+
+
+def test_a_label_spelt_in_two_ways_is_asked_about():
+    line = lines(row(unpaired_models="40M, 80M, 40m"))[0]
+    assert line.endswith("; no partner: 40M, 80M, 40m (did you mean `40M` by `40m`?)")
 
 
 def test_several_metrics_give_a_range_and_how_many_are_weak():

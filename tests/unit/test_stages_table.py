@@ -145,6 +145,15 @@ def test_without_an_extrapolated_number_the_caption_has_no_star(written):
     assert "*" not in tex
 
 
+def test_a_number_that_is_no_headline_is_marked_and_the_caption_says_why(written):
+    doubtful = ["loss: run a_1 has loss 40; give nats", "", ""]
+    _, tex = written("multipliers", multiplier=MULTIPLIER.assign(doubts=doubtful))
+    assert tex.count(r"$^{\ddagger}$") == 2
+    assert r"Not to be believed: run a\_1 has loss 40; give nats." in tex
+    _, clean = written("multipliers", multiplier=MULTIPLIER)
+    assert "ddagger" not in clean
+
+
 def test_runs_stand_with_their_compute_under_the_headline_convention(written):
     numbers, tex = written("runs", quality=RUNS, flops=FLOPS, consistency=STATED)
     assert len(numbers) == 1

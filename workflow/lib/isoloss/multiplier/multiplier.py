@@ -8,10 +8,12 @@ import pandas as pd
 
 from isoloss.fit.along import counted_in, is_surface, law_of, losses, on_axis
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier, overlap
+from isoloss.multiplier.plausible import doubts
 from isoloss.multiplier.settings import Comparison
 from isoloss.units import Floats
 
 FIT = ["metric", "convention", "law", "method"]
+POINTS = ["arm", "metric", "convention"]
 
 
 def multipliers(
@@ -31,11 +33,13 @@ def multipliers(
     have `auto`, and surfaces, whose L(C) is that of their compute-optimal line, `percentile`.
     """
     tables = []
-    arms_of = _arms(points, draws)
+    by_points = dict(list(points[points["used"]].groupby(POINTS, sort=False)))
+    arms_of = _arms(by_points, draws)
     for key, group in fits.groupby(FIT, sort=False):
         names = dict(zip(FIT, key, strict=True))
         first_law = bool(group["headline_law"].iloc[0])
-        arms = {row["arm"]: arms_of(row) for row in group.to_dict("records")}
+        rows = {row["arm"]: row for row in group.to_dict("records")}
+        arms = {name: arms_of(row) for name, row in rows.items()}
         if baseline not in arms:
             raise ValueError(
                 f"metric {names['metric']}, convention {names['convention']}: the baseline "
@@ -47,6 +51,9 @@ def multipliers(
             if name == baseline:
                 continue
             pair = arms[baseline], arms[name]
+            fitted = [rows[baseline], rows[name]]
+            fitted_to = [by_points[tuple(row[key] for key in POINTS)] for row in fitted]
+            doubtful = doubts(fitted_to[0], fitted_to[1], fitted)
             reported = np.asarray(list(settings.at_loss) or [middle(*pair)])
             losses_of_curve = curve(*pair, settings.grid, settings.margin)
             for kind, at in (("reported", reported), ("grid", losses_of_curve)):
@@ -69,23 +76,24 @@ def multipliers(
                         headline=here & first_law,
                         headline_law=first_law,
                         status=_status({arm: status[arm] for arm in (baseline, name)}),
+                        doubts=doubtful,
                     )
                 )
     return pd.concat(tables, ignore_index=True)
 
 
-def _arms(points: pd.DataFrame, draws: pd.DataFrame | None) -> Callable[[Mapping[str, Any]], Arm]:
+def _arms(
+    by_points: Mapping[Any, pd.DataFrame], draws: pd.DataFrame | None
+) -> Callable[[Mapping[str, Any]], Arm]:
     """A function from a row of the fit table to its arm, with its points and any draws.
 
     Of a surface the points are those of its compute-optimal line at the computes of the runs.
     """
-    keys = ["arm", "metric", "convention"]
-    by_points = dict(list(points[points["used"]].groupby(keys, sort=False)))
-    by_draws = {} if draws is None else dict(list(draws.groupby([*keys, "law", "method"])))
+    by_draws = {} if draws is None else dict(list(draws.groupby([*POINTS, "law", "method"])))
 
     def of(fit: Mapping[str, Any]) -> Arm:
-        mine = by_points[tuple(fit[name] for name in keys)]
-        drawn = by_draws.get(tuple(fit[name] for name in (*keys, "law", "method")))
+        mine = by_points[tuple(fit[name] for name in POINTS)]
+        drawn = by_draws.get(tuple(fit[name] for name in (*POINTS, "law", "method")))
         if is_surface(fit["law"]):
             mine = on_axis(fit["law"], fit["convention"], mine)
             mine = mine.assign(loss=losses(fit, mine["compute_pflop_s_days"]))

@@ -75,6 +75,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     table = table[table["kind"] == "reported"].reset_index(drop=True)
     judged = [verdict(row) for row in table.to_dict("records")]
     mark = ["$^{*}$" if "extrapolated" in one.reasons else "" for one in judged]
+    no = ["" if one.headline else r"$^{\ddagger}$" for one in judged]
     text = pd.DataFrame(
         {
             "Candidate": table["candidate"].map(words["arms"]).map(escape),
@@ -82,7 +83,9 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
             "Convention": table["counted_in"].map(convention_label),
             **_laws(table),
             "Loss": [f"{loss:.4g}{sign}" for loss, sign in zip(table["loss"], mark, strict=True)],
-            "Multiplier": [f"{x:.3f}" for x in table["multiplier"]],
+            "Multiplier": [
+                f"{x:.3f}{sign}" for x, sign in zip(table["multiplier"], no, strict=True)
+            ],
             "Interval": [
                 f"[{low:.3f}, {high:.3f}]" for low, high in _columns(table, "ci_low", "ci_high")
             ],
@@ -98,6 +101,9 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     caption += _untold(text)
     if any(mark):
         caption += " $^{*}$Outside the losses that both arms reached."
+    if any(no):
+        why = dict.fromkeys(one.refused[0] for one in judged if one.refused)
+        caption += rf" $^{{\ddagger}}$Not to be believed: {escape('. '.join(why))}."
     return Table(table, text, caption)
 
 

@@ -120,6 +120,8 @@ def arrow(axes: Axes, row: Mapping[str, Any]) -> None:
     """The multiplier at one loss, from the candidate's law to the baseline's."""
     if not np.isfinite(row["multiplier"]):
         return
+    judged = verdict(row)
+    weak = [*judged.words("extrapolated"), *["no headline: see the table"] * bool(judged.refused)]
     start = row["candidate_compute_pflop_s_days"]
     end, loss = start * row["multiplier"], row["loss"]
     axes.annotate(
@@ -139,7 +141,7 @@ def arrow(axes: Axes, row: Mapping[str, Any]) -> None:
     axes.annotate(
         f"{row['multiplier']:.2f}$\\times$ at loss {loss:g}\n"
         f"({100 * row['confidence']:g}%: {row['ci_low']:.2f} to {row['ci_high']:.2f})"
-        + "".join(f"\n{words}" for words in verdict(row).words("extrapolated")),
+        + "".join(f"\n{words}" for words in weak),
         xy=(min(start, end), loss),
         xytext=(-5, -5),
         textcoords="offset points",
