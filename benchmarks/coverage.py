@@ -415,8 +415,9 @@ def layout_summary(results: pd.DataFrame) -> str:
 def robust_summary(results: pd.DataFrame) -> str:
     """Coverage in percent, middle/end, with its largest simulation error, as a Markdown table."""
     lines = [
-        "| fit | sizes | correlation | tails | interval | coverage | error | half width |",
-        "|".join(["", *["---"] * 8, ""]),
+        "| fit | sizes | correlation | tails | interval | simulations | coverage | error "
+        "| half width |",
+        "|".join(["", *["---"] * 9, ""]),
     ]
     keys = ["kind", "sizes", "correlation", "tails"]
     chosen = results[results["kind"].isin(ROBUST)]
@@ -425,7 +426,8 @@ def robust_summary(results: pd.DataFrame) -> str:
         error = f"{100 * rows['simulation_error'].max():.1f}"
         width = "/".join(f"{each / 2:.4f}" for each in rows["median_log_width"])
         name = rows["interval"].iloc[0]
-        cells = [kind, sizes, f"{correlation:g}", tails, name, cover, error, width]
+        count = rows["simulations"].iloc[0]
+        cells = [kind, sizes, f"{correlation:g}", tails, name, count, cover, error, width]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
