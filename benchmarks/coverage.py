@@ -9,9 +9,10 @@ clusters     four points a run that share the error of the run
 wrong law    a power law fitted to points with a floor, or with a break: no interval can help
 LAYOUTS      arms that share some of their sizes, errors of a size correlated by -0.5 to 0.998; with
              them, the interval of the shared sizes alone and that of independent arms
+ROBUST       Huber fits of power laws; surfaces L(N, D), by least squares and Huber
 
-Places: the middle and the lower end of the common range of losses, and (but for LAYOUTS) beyond it,
-at four times the largest compute.
+Places: the middle and the lower end of the common range of losses, and (but for LAYOUTS and ROBUST)
+beyond it, at four times the largest compute.
 """
 
 import argparse
@@ -25,19 +26,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from isoloss.fit.covariance import solved
-from isoloss.fit.fitting import problem
+from isoloss.fit.fitted import state
 from isoloss.fit.problem import refit, solve
 from isoloss.fit.registry import LAWS
 from isoloss.fit.resampling import resample
 from isoloss.multiplier.equal_loss import Arm, log_interval
 from isoloss.multiplier.intervals import Interval
+from isoloss.units import PFLOP_S_DAY
 
 TABLE = Path(__file__).parent / "results" / "coverage.csv"
 TRUTH = {
     "power": (2.3, 0.053),
     "power_floor": (1.1, 0.15, 1.4),
     "broken": (2.3, 0.03, 0.08, 4.0, 0.3),
+    "chinchilla": (1.8, 480.0, 0.35, 2100.0, 0.37),
 }
 SIGMA = 2e-3  # Of log loss: the scatter about the published fits of Kimi Linear.
 PLACES = ("middle", "end", "beyond")
@@ -80,6 +82,38 @@ def layouts() -> Mapping[str, Layout]:
 
 
 LAYOUTS = layouts()
+
+
+@dataclass(frozen=True)
+class Robust:
+    """A law of N and D at these points, or a ladder of compute, fitted by a method."""
+
+    method: str
+    nd: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def fitted(self) -> str:
+        return "power" if self.nd is None else "chinchilla"
+
+
+def robust() -> Mapping[str, Robust]:
+    n, d = (1e8, 2e9), (2e9, 6e10)  # Ranges of parameters and tokens.
+    pairs = np.array(list(itertools.product(np.geomspace(*n, 5), np.geomspace(*d, 4))))
+    places = np.random.default_rng(40).random((2, 40))
+    grid = pairs[:, 0], pairs[:, 1]
+    scattered = tuple(
+        low * (high / low) ** u for (low, high), u in zip((n, d), places, strict=True)
+    )
+    return {
+        "Huber": Robust("huber_log"),
+        "surface, 5 x 4": Robust("least_squares_log", grid),
+        "surface, 40 scattered": Robust("least_squares_log", (scattered[0], scattered[1])),
+        "Huber surface, 5 x 4": Robust("huber_log", grid),
+    }
+
+
+ROBUST = robust()
+GROUPS: Mapping[str, Mapping[str, object]] = {"layouts": LAYOUTS, "robust": ROBUST}
 CORRELATIONS = (-0.5, 0.0, 0.5, 0.9, 0.998)
 
 
@@ -98,6 +132,7 @@ class Scenario:
 
 def scenarios() -> Iterator[Scenario]:
     errors = list(itertools.product((0.0, 0.95), ("normal", "heavy")))
+    errors_of_surfaces = [(0.0, "normal"), (0.9, "normal")]
     for sizes, (correlation, tails) in itertools.product((3, 4, 5, 6, 8, 12), errors):
         for advantage in (1.0, 1.3):
             yield Scenario("right law", "power", "power", sizes, correlation, tails, advantage)
@@ -114,6 +149,11 @@ def scenarios() -> Iterator[Scenario]:
     for (kind, layout), correlation in itertools.product(LAYOUTS.items(), CORRELATIONS):
         sizes = max(len(layout.baseline), len(layout.candidate))
         yield Scenario(kind, "power", "power", sizes, correlation, "normal", 1.3)
+    for kind, each in ROBUST.items():
+        law = each.fitted
+        for sizes in (5, 12) if each.nd is None else (each.nd[0].size,):
+            for correlation, tails in errors if each.nd is None else errors_of_surfaces:
+                yield Scenario(kind, law, law, sizes, correlation, tails, 1.3)
 
 
 def simulate(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair]]:
@@ -137,22 +177,48 @@ def simulate(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair]]:
             error = error + 0.2 * noise(random, scenario.tails, error.shape)
         exact = truth.value(compute * (scenario.advantage if arm else 1.0), *theta)
         model = tuple(f"{arm if apart else ''}{i // each}" for i in range(compute.size))
-        arms.append(fits(scenario.fitted, compute, exact, SIGMA * error, model))
+        arms.append(fits(scenario.fitted, (compute,), exact, SIGMA * error, model))
     return truth.value(np.array([4.0, 16.0, 64.0]), *theta), list(zip(*arms, strict=True))
 
 
 def fits(
-    law: str, compute: np.ndarray, exact: np.ndarray, error: np.ndarray, model: tuple[str, ...]
+    law: str,
+    axes: tuple[np.ndarray, ...],
+    exact: np.ndarray,
+    error: np.ndarray,
+    model: tuple[str, ...],
+    method: str = "least_squares_log",
 ) -> list[Arm]:
     """The fit to each row of errors of log loss."""
     loss = exact * np.exp(error)
-    stated = problem(compute, exact, law)
+    stated = state(LAWS[law], axes, exact, method)
     found = refit(stated, loss, stated.weights[None, :], solve(stated).phi[0])
+    nd = axes if len(axes) > 1 else ()
+    compute = 6 * axes[0] * axes[1] / PFLOP_S_DAY if nd else axes[0]
     weights = np.ones(compute.size)
     return [
-        Arm(LAWS[law], "least_squares_log", tuple(p), compute, y, model, model, weights)
+        Arm(LAWS[law], method, tuple(p), compute, y, model, model, weights, nd=nd)
         for p, y in zip(LAWS[law].natural(found.phi), loss, strict=True)
     ]
+
+
+def simulate_robust(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair]]:
+    """Losses at the middle and the end of the range of the baseline's compute; studies."""
+    random = np.random.default_rng(zlib.crc32(repr(scenario).encode()))
+    case, theta, rho = ROBUST[scenario.kind], TRUTH[scenario.truth], scenario.correlation
+    axes = case.nd or (np.geomspace(1, 16, scenario.sizes),)
+    shared, *own = (noise(random, scenario.tails, (count, scenario.sizes)) for _ in range(3))
+    law, arms = LAWS[scenario.truth], []
+    for stretch, better, error in zip((1.0, 1.05), (1.0, scenario.advantage), own, strict=True):
+        held = (*axes[:-1], stretch * axes[-1])
+        exact = law.value(*(axis * better ** (1 / len(axes)) for axis in held), *theta)
+        total = SIGMA * (np.sqrt(rho) * shared + np.sqrt(1 - rho) * error)
+        model = tuple(map(str, range(scenario.sizes)))
+        arms.append(fits(scenario.fitted, held, exact, total, model, case.method))
+    compute = arms[0][0].compute
+    places = np.array([np.sqrt(compute.min() * compute.max()), compute.max()])
+    line, of = law.optimal or (law, lambda *same: same)
+    return line.value(places, *of(*theta)), list(zip(*arms, strict=True))
 
 
 def simulate_layout(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair], list[Pair]]:
@@ -172,7 +238,7 @@ def simulate_layout(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pa
             compute = stretch * ladder[list(sizes)]
             exact = LAWS["power"].value(compute * better, *theta)
             noise = SIGMA * error[:, list(sizes)]
-            arms.append(fits("power", compute, exact, noise, tuple(map(str, sizes))))
+            arms.append(fits("power", (compute,), exact, noise, tuple(map(str, sizes))))
         studies.append(list(zip(*arms, strict=True)))
     end = ladder[min(layout.baseline[-1], layout.candidate[-1])]
     return LAWS["power"].value(np.array([np.sqrt(end), end]), *theta), *studies
@@ -186,8 +252,7 @@ def noise(random: np.random.Generator, tails: str, shape: tuple[int, ...]) -> np
 
 
 def with_draws(arm: Arm, kind: str) -> Arm:
-    stated = problem(arm.compute, arm.loss, arm.law.name)
-    draws = resample(solved(stated), arm.model, kind, DRAWS)
+    draws = resample(arm.fit.solution, arm.model, kind, DRAWS)
     return replace(arm, draws=arm.law.natural(draws.phi), drawn=kind)
 
 
@@ -201,6 +266,8 @@ def measure(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
     """Coverage and median width (of log M) of every interval at every place."""
     if scenario.kind in LAYOUTS:
         return measure_layout(scenario, count)
+    if scenario.kind in ROBUST:
+        return measure_robust(scenario, count)
     places, studies = simulate(scenario, count)
     clustered = scenario.kind == "clusters"
     kinds = ("case", "wild") if clustered else ("case", "residual", "wild")
@@ -233,6 +300,14 @@ def measure_layout(scenario: Scenario, count: int) -> pd.DataFrame:
     }
     bounds = {name: [(each.low, each.high) for each in all_] for name, all_ in found.items()}
     return counted(scenario, "partly_paired", bounds)
+
+
+def measure_robust(scenario: Scenario, count: int) -> pd.DataFrame:
+    """The same for the default of Huber fits and surfaces."""
+    places, studies = simulate_robust(scenario, count)
+    default = log_interval(studies[0], places)[1].method
+    found = [log_interval(pair, places)[1].interval for pair in studies]
+    return counted(scenario, default, {default: [(each.low, each.high) for each in found]})
 
 
 def counted(
@@ -283,7 +358,7 @@ def summary(results: pd.DataFrame) -> str:
     Over errors, tails, advantages, and the middle and the end of the common range; for the wrong
     law the middle, the end and beyond, in this order. The default is in bold.
     """
-    results = results[~results["kind"].isin(LAYOUTS)]
+    results = results[~results["kind"].isin([*LAYOUTS, *ROBUST])]
     names = list(dict.fromkeys(results["interval"]))
     rule = "|".join("---" for _ in range(len(names) + 3))
     lines = [f"| scenario | law | sizes | {' | '.join(names)} |", f"|{rule}|"]
@@ -337,6 +412,26 @@ def layout_summary(results: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def robust_summary(results: pd.DataFrame) -> str:
+    """Coverage in percent, middle/end, with its largest simulation error, as a Markdown table."""
+    lines = [
+        "| fit | sizes | correlation | tails | interval | simulations | coverage | error "
+        "| half width |",
+        "|".join(["", *["---"] * 9, ""]),
+    ]
+    keys = ["kind", "sizes", "correlation", "tails"]
+    chosen = results[results["kind"].isin(ROBUST)]
+    for (kind, sizes, correlation, tails), rows in chosen.groupby(keys, sort=False):
+        cover = "/".join(f"{100 * each:.1f}" for each in rows["coverage"])
+        error = f"{100 * rows['simulation_error'].max():.1f}"
+        width = "/".join(f"{each / 2:.4f}" for each in rows["median_log_width"])
+        name = rows["interval"].iloc[0]
+        count = rows["simulations"].iloc[0]
+        cells = [kind, sizes, f"{correlation:g}", tails, name, count, cover, error, width]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
 def figure(results: pd.DataFrame, path: Path) -> None:
     """Coverage against the number of sizes: a panel a kind of scenario, a line an interval."""
     import matplotlib
@@ -374,18 +469,19 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--layouts", action="store_true", help="measure these only; keep the rest")
+    parser.add_argument("--only", choices=GROUPS, help="measure these only; keep the rest")
     options = parser.parse_args()
-    chosen = [each for each in scenarios() if each.kind in LAYOUTS or not options.layouts]
+    only = GROUPS.get(options.only)
+    chosen = [each for each in scenarios() if only is None or each.kind in only]
     results = coverage_table(options.simulations, options.resampled, chosen, options.jobs)
-    if options.layouts and options.table.exists():
+    if only is not None and options.table.exists():
         kept = pd.read_csv(options.table)
-        results = pd.concat([kept[~kept["kind"].isin(LAYOUTS)], results], ignore_index=True)
+        results = pd.concat([kept[~kept["kind"].isin(only)], results], ignore_index=True)
     options.table.parent.mkdir(parents=True, exist_ok=True)
     results.to_csv(options.table, index=False, float_format="%.4g")
     if options.figure:
         figure(results, options.figure)
-    print(summary(results), layout_summary(results), sep="\n\n")
+    print(summary(results), layout_summary(results), robust_summary(results), sep="\n\n")
 
 
 if __name__ == "__main__":

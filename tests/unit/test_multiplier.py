@@ -214,13 +214,13 @@ def test_a_weighted_fit_takes_the_standard_errors_of_its_points(mla):
     assert_allclose(arm(asdict(result), points).weights, np.array([4, 1, 4, 4, 1]) / 2.8)
 
 
-def test_huber_fits_without_draws_have_no_interval_and_say_so(mla, kimi_linear):
+def test_an_interval_that_a_huber_fit_does_not_have_says_so(mla, kimi_linear):
     robust = replace(mla, method="huber_log")
-    row = multiplier(robust, kimi_linear, 2.1).iloc[0]
+    row = multiplier(robust, kimi_linear, 2.1, interval="percentile").iloc[0]
     assert np.isnan(row["ci_low"])
     assert row["reason"] == "no draws of both arms"
     row = multiplier(robust, kimi_linear, 2.1, interval="delta_t").iloc[0]
-    assert row["reason"] == "a Huber fit has no interval but percentile"
+    assert row["reason"] == "a Huber fit has no interval but draws_t and percentile"
 
 
 def test_draws_that_do_not_go_together_are_refused(mla, kimi_linear):

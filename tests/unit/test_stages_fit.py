@@ -165,7 +165,7 @@ def test_every_law_has_its_multiplier_and_one_is_the_headline(found):
     assert reported["headline"].sum() == 1
     headline = reported.loc[("power", "least_squares_log")]
     assert (headline["interval"], headline["status"]) == ("delta_t", "converged")
-    assert reported.loc[("power", "huber_log"), "interval"] == "percentile_wild"
+    assert reported.loc[("power", "huber_log"), "interval"] == "draws_t"
     floor = reported.loc[("power_floor", "least_squares_log")]
     assert floor["status"] == "mla not_identifiable; kimi not_identifiable"
     assert reported["ci_low"].notna().all()
@@ -238,11 +238,12 @@ def test_a_surface_is_recovered_within_its_errors(surfaces):
 def test_the_multiplier_of_surfaces_is_that_along_their_optimal_lines(grid, surfaces):
     changes = {"baseline": "dense", "headline": "6n_non_embedding", "at_loss": [2.6]}
     ratio = multipliers(
-        table(surfaces, "fit"), grid, table(surfaces, "draws"), **COMPARED | changes
+        *(table(surfaces, "fit"), grid, table(surfaces, "draws"), table(surfaces, "surface")),
+        **COMPARED | changes,
     )
     row = ratio[ratio["headline"]].iloc[0]
     assert row["law"] == "chinchilla"
-    assert row["interval"] == "percentile_wild"
+    assert (row["interval"], row["pairing"]) == ("draws_t", "paired")
     assert row["ci_low"] < 1.3 < row["ci_high"]
     assert row["ci_high"] - row["ci_low"] < 0.05
     assert not row["extrapolated"]
@@ -282,7 +283,8 @@ def test_a_surface_of_logged_compute_is_compared_in_6_n_d(grid):
         made = fits(points, Fitting(**settings), "model")
         changes = {"baseline": "dense", "headline": points["convention"].iloc[0]}
         ratio = multipliers(
-            table(made, "fit"), points, table(made, "draws"), **COMPARED | changes | {"at_loss": []}
+            *(table(made, "fit"), points, table(made, "draws"), table(made, "surface")),
+            **COMPARED | changes | {"at_loss": []},
         )
         found.append(ratio[ratio["headline"]].iloc[0])
     assert list(f["counted_in"] for f in found) == ["6n_non_embedding", "6nd"]

@@ -60,10 +60,26 @@ def test_a_size_without_its_partner_costs_neither_coverage_nor_width(coverage):
     assert width["partly_paired"] < width["shared_sizes"] < width["welch"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "law", "sizes", "correlation", "interval"),
+    [("Huber", "power", 5, 0.95, "draws_t"), ("surface, 5 x 4", "chinchilla", 20, 0.9, "delta_t")],
+)
+def test_the_defaults_of_huber_fits_and_surfaces_cover(
+    coverage, kind, law, sizes, correlation, interval
+):
+    scenario = coverage.Scenario(kind, law, law, sizes, correlation, "normal", 1.3)
+    results = coverage.coverage_table(150, 0, [scenario])
+    assert (results["interval"] == interval).all()
+    assert results["coverage"].min() > 0.95 - 0.054  # Three standard errors.
+
+
 def test_the_table_of_coverage_shows_the_defaults_within_93_and_99_percent(coverage):
     table = pd.read_csv(BENCHMARKS / "results" / "coverage.csv")
     inside = table[table["default"] & (table["kind"] != "wrong law") & (table["place"] != "beyond")]
-    inside = inside[~inside["kind"].isin(coverage.LAYOUTS)]
+    robust = inside[inside["kind"].isin(coverage.ROBUST)]
+    assert (robust["coverage"] + 3 * robust["simulation_error"]).ge(0.94).all()
+    assert (robust["coverage"] - 3 * robust["simulation_error"]).le(0.985).all()
+    inside = inside[~inside["kind"].isin([*coverage.LAYOUTS, *coverage.ROBUST])]
     assert set(inside["sizes"]) == {3, 4, 5, 6, 8, 12}
     assert inside["coverage"].between(0.93, 0.99).all()
 

@@ -55,6 +55,7 @@ rule multiplier:
         points="results/points/{study}.csv",
         fit="results/fit/{study}.csv",
         draws="results/fit/{study}.draws.parquet",
+        surface="results/fit/{study}.surface.csv",
     output:
         "results/multiplier/{study}.csv",
     log:
@@ -65,7 +66,7 @@ rule multiplier:
         baseline=baseline,
         conventions=conventions,
         multiplier=setting("multiplier"),
-        schemas=schemas("points", "fit", "draws", "multiplier"),
+        schemas=schemas("points", "fit", "draws", "surface", "multiplier"),
         code=code("multiplier"),
     message:
         "{wildcards.study}: comparing compute at equal loss"

@@ -5,10 +5,11 @@ from isoloss.job import job
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.settings import Comparison
 
+READ = ("fit", "points", "draws", "surface")
 files, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):
     table = multipliers(
-        *(tables.read(files[name], params.schemas[name]) for name in ("fit", "points", "draws")),
+        *(tables.read(files[name], params.schemas[name]) for name in READ),
         baseline=params.baseline,
         headline=params.conventions[0],
         settings=Comparison(**params.multiplier),

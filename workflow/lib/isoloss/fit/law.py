@@ -14,11 +14,6 @@ Axes = Sequence[Floats]
 Parameters = Mapping[str, float]
 
 
-def no_inverse(*_: object) -> Floats:
-    """Of a law of several axes, which reaches a loss along a line and not at a point."""
-    raise TypeError("a law of several axes has no inverse; take it along its compute-optimal line")
-
-
 @dataclass(frozen=True, eq=False)
 class Law:
     """A law of losses in nats.
@@ -31,7 +26,8 @@ class Law:
     needs: raises FitError unless points with such axes leave a residual to judge the law by.
     problem: the fit to (axes, loss, weights, estimator) as a minimisation over theta.
     value: loss at (*axes, *parameters), which broadcast. gradient: dL / dtheta, (..., P).
-    log_inverse: log C at (loss, *parameters), NaN where no compute reaches the loss.
+    log_inverse: log C at (loss, *parameters), NaN where no compute reaches the loss; of a law of
+        several axes the lowest C, on its compute-optimal line.
     inverse_gradient: d log C / dtheta, (..., P).
     optimal: of a law of several axes, the law of compute along its compute-optimal line and that
         law's parameters from its own; None for a law of compute.
@@ -47,8 +43,8 @@ class Law:
     problem: Callable[[Axes, Floats, Floats, Estimator], Problem]
     value: Callable[..., Floats]
     gradient: Callable[..., Floats]
-    log_inverse: Callable[..., Floats] = no_inverse
-    inverse_gradient: Callable[..., Floats] = no_inverse
+    log_inverse: Callable[..., Floats]
+    inverse_gradient: Callable[..., Floats]
     optimal: "tuple[Law, Callable[..., tuple[Floats | float, ...]]] | None" = None
 
     def natural(self, theta: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """Equal-loss compute multipliers C_baseline(L) / C_candidate(L) and their intervals."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,9 @@ from isoloss.fit.estimators import ESTIMATORS
 from isoloss.fit.fitted import Fit, known_fit
 from isoloss.fit.inputs import weighted
 from isoloss.fit.law import Law
+from isoloss.fit.problem import refit
 from isoloss.fit.registry import LAWS
+from isoloss.multiplier.draws_t import draws_t
 from isoloss.multiplier.intervals import Influence, Interval, delta, jackknife, none, percentile
 from isoloss.multiplier.mixture import PairedInterval, alone, paired_interval
 from isoloss.multiplier.settings import CHOICES
@@ -28,7 +30,7 @@ class Arm:
     parameters: in the law's order. compute: PFLOP/s-days. loss: nats. model: the size key that
     pairs arms. run: points of one run share their errors. weights: those of the fit.
     draws: resampled parameters (R, P), joint with those of the other arm where arms are paired;
-    drawn: their kind.
+    drawn: their kind. nd: parameters and tokens, for a law of those.
     """
 
     law: Law
@@ -41,21 +43,50 @@ class Arm:
     weights: Floats
     draws: Floats | None = None
     drawn: str = ""
+    nd: tuple[Floats, ...] = ()
 
     @cached_property
     def fit(self) -> Fit:
         """The law with its points, linearised at its parameters."""
-        estimator = ESTIMATORS[self.method]
-        stated = self.law.problem([self.compute], self.loss, self.weights, estimator)
-        return known_fit(self.law, self.method, [self.compute], stated, self.parameters)
+        axes = self.nd or (self.compute,)
+        stated = self.law.problem(axes, self.loss, self.weights, ESTIMATORS[self.method])
+        return known_fit(self.law, self.method, axes, stated, self.parameters)
+
+    @property
+    def least_squares(self) -> bool:
+        """Whether the formulas of regression hold of the fit."""
+        return ESTIMATORS[self.method].least_squares
+
+    @cached_property
+    def by_least_squares(self) -> "Arm":
+        """The same law fitted to the same points by least squares."""
+        if self.least_squares:
+            return self
+        near = self.fit.solution
+        stated = replace(near.stated, estimator=ESTIMATORS["least_squares_log"])
+        found = refit(stated, stated.loss[None, :], stated.weights[None, :], near.phi)
+        parameters = tuple(self.law.natural(found.phi[0]).tolist())
+        return replace(self, method="least_squares_log", parameters=parameters)
+
+    @cached_property
+    def along(self) -> dict[str, float]:
+        """The parameters, by name, of L(C): of a law of N and D on its compute-optimal line."""
+        line, of = self.law.optimal or (self.law, lambda *same: same)
+        return dict(zip(line.parameters, of(*self.parameters), strict=True))
+
+    @cached_property
+    def reached(self) -> Floats:
+        """Losses (nats) of the points; of a law of N and D, at the best N for their compute."""
+        return self.law.along_compute.value(self.compute, **self.along) if self.nd else self.loss
 
 
 def arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | None = None) -> Arm:
     """Build an arm from its row of the fit table and its used rows of the points table.
 
+    fit: of a law of N and D, its row of the surface table.
     points: columns compute_pflop_s_days, loss, model and, where a run has several points, run;
-    loss_se where the fit was weighted. draws: the rows of the draws table for the same fit; those
-    that did not converge do not count.
+    loss_se where the fit was weighted; parameters and tokens for a law of those.
+    draws: the rows of the draws table for the same fit; those that did not converge do not count.
     """
     law, method = LAWS[str(fit["law"])], str(fit["method"])
     if len(points) != int(fit["n_points"]):
@@ -72,18 +103,30 @@ def arm(fit: Mapping[str, Any], points: pd.DataFrame, draws: pd.DataFrame | None
         parameters=tuple(float(fit[name]) for name in law.parameters),
         compute=points["compute_pflop_s_days"].to_numpy(np.float64),
         loss=loss,
-        model=tuple(points["model"].astype(str)),
+        model=_sizes(law, points),
         run=tuple(points["run"].astype(str)) if "run" in points else tuple(map(str, points.index)),
         weights=weighted(loss, loss_se, method)[1],
         draws=resampled,
         drawn="" if draws is None else str(draws["kind"].iloc[0]),
+        nd=() if law.of_compute else tuple(points[x].to_numpy(np.float64) for x in law.axes),
     )
+
+
+def _sizes(law: Law, points: pd.DataFrame) -> tuple[str, ...]:
+    """What pairs arms: the model; for a law of N and D, with its tokens if it ran for several."""
+    model = points["model"].astype(str)
+    if not law.of_compute:
+        runs = points.get("run", points.index)
+        tokens = points["tokens"].groupby(runs).transform("max")
+        several = tokens.groupby(model).transform("nunique") > 1
+        model = model.where(~several, model + tokens.map(" at {:.3g} tokens".format))
+    return tuple(model)
 
 
 def overlap(baseline: Arm, candidate: Arm) -> tuple[float, float] | None:
     """Lowest and highest loss that both arms observed; None where their ranges do not meet."""
-    low = float(max(baseline.loss.min(), candidate.loss.min()))
-    high = float(min(baseline.loss.max(), candidate.loss.max()))
+    low = float(max(baseline.reached.min(), candidate.reached.min()))
+    high = float(min(baseline.reached.max(), candidate.reached.max()))
     return (low, high) if low <= high else None
 
 
@@ -104,9 +147,10 @@ def multiplier(
         where some models have no partner it is a mixture over the correlation, `mixture_t`);
     jackknife_t: from leaving out models (runs, where arms have other models), for points that
         share runs (`intervals.jackknife`);
+    draws_t: Student's t times the scatter of fits to Gaussian errors, for Huber fits as well
+        (`draws_t.draws_t`);
     percentile: quantiles of the multiplier over the draws of both arms;
-    auto: delta_t, or jackknife_t where points share runs; percentile for the methods that neither
-        holds for (Huber).
+    auto: delta_t, or jackknife_t where points share runs; draws_t for Huber fits.
     A loss that no compute reaches in an arm has NaN, and a reason; so has an interval that does
     not exist.
     """
@@ -177,14 +221,25 @@ def log_interval(
     if chosen == "percentile":
         name = f"percentile_{arms[0].drawn}"
         return log_c, whole(_from_draws(arms, losses, confidence), name)
-    if not all(ESTIMATORS[a.method].least_squares for a in arms):
-        return log_c, whole(none(losses.size, "a Huber fit has no interval but percentile"))
+    unknown = whole(none(losses.size, "the parameters of a fit are not identifiable"))
+    if chosen == "draws_t":
+        sizes = [a.model if pair_by else a.run for a in arms]
+        one, two = (
+            _influence(a.by_least_squares, losses, by) for a, by in zip(arms, sizes, strict=True)
+        )
+        if one is None or two is None:
+            return log_c, unknown
+        fits = arms[0].fit, arms[1].fit
+        return log_c, draws_t(fits, (one, two), losses, confidence, pair=pair_by)
+    if not all(a.least_squares for a in arms):
+        reason = "a Huber fit has no interval but draws_t and percentile"
+        return log_c, whole(none(losses.size, reason))
     partly = chosen == "delta_t" and not clustered
     if partly and pair_by:
         shared = [a.model for a in arms]
     first, second = (_influence(a, losses, by) for a, by in zip(arms, shared, strict=True))
     if first is None or second is None:
-        return log_c, whole(none(losses.size, "the parameters of a fit are not identifiable"))
+        return log_c, unknown
     if partly:
         return log_c, paired_interval(first, second, confidence, pair=pair_by)
     method = delta if chosen == "delta_t" else jackknife
@@ -192,8 +247,8 @@ def log_interval(
 
 
 def _choose(arms: Arms, clustered: bool) -> str:
-    if not all(ESTIMATORS[a.method].least_squares for a in arms):
-        return "percentile"
+    if not all(a.least_squares for a in arms):
+        return "draws_t"
     return "jackknife_t" if clustered else "delta_t"
 
 
@@ -251,9 +306,8 @@ def _reasons(arms: Arms, losses: Floats, log_c: list[Floats], found: PairedInter
         parts = []
         for name, a, reached in zip(("baseline", "candidate"), arms, log_c, strict=True):
             if np.isnan(reached[i]):
-                by = dict(zip(a.law.parameters, a.parameters, strict=True))
-                exponent = min(v for key, v in by.items() if key.startswith("exponent"))
-                floor = f"its floor is {by.get('floor', 0):.6g}"
+                exponent = min(v for key, v in a.along.items() if key.startswith("exponent"))
+                floor = f"its floor is {a.along.get('floor', 0):.6g}"
                 why = floor if exponent > 0 else f"its exponent is {exponent:.4g}"
                 parts.append(f"no compute of the {name} reaches loss {at:.6g}: {why}")
         if not parts and np.isnan(found.interval.low[i]):

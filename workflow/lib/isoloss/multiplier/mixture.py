@@ -95,7 +95,7 @@ def _by_sizes(a: Influence, b: Influence, confidence: float) -> PairedInterval:
     if beyond == 1 and len(unpaired) > 1:
         level = 1 - FEW_IN_COMMON * (1 - confidence)
         note = f"{lacking}; only {sizes}: interval at {level:g} in place of {confidence:g}"
-    of_a, of_b = _over(a, common), _over(b, common)
+    of_a, of_b = over(a, common), over(b, common)
     ratio = _scatter_ratio(of_a, of_b)
     mixed = mixture(a, b, level) if ratio <= SCATTER_RATIO else None
     if mixed is not None:
@@ -198,7 +198,7 @@ def size_means(a: Influence) -> tuple[Influence, float, int]:
     return _refit(a, averaging, labels), float(np.sum(within**2)), len(a.labels) - len(labels)
 
 
-def _over(a: Influence, labels: tuple[str, ...]) -> Influence:
+def over(a: Influence, labels: tuple[str, ...]) -> Influence:
     """The fit to the points of these labels alone."""
     return _refit(a, np.eye(len(a.labels))[[a.labels.index(label) for label in labels]], labels)
 

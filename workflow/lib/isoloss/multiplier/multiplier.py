@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.fit.along import counted_in, is_surface, law_of, losses, on_axis
+from isoloss.fit.along import counted_in, on_axis
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier, overlap
 from isoloss.multiplier.plausible import doubts
 from isoloss.multiplier.settings import Comparison
@@ -20,6 +20,7 @@ def multipliers(
     fits: pd.DataFrame,
     points: pd.DataFrame,
     draws: pd.DataFrame | None = None,
+    surface: pd.DataFrame | None = None,
     *,
     baseline: str,
     headline: str,
@@ -27,14 +28,14 @@ def multipliers(
 ) -> pd.DataFrame:
     """One row a candidate, metric, convention, law, method and loss; see `isoloss.multiplier`.
 
-    draws: of the fits that have been resampled. `kind` tells the losses of `settings.at_loss`
-    (`reported`) from those of the curve (`grid`). `headline` marks the first reported loss of
-    convention `headline` under the headline law, whose interval is `settings.interval`; other laws
-    have `auto`, and surfaces, whose L(C) is that of their compute-optimal line, `percentile`.
+    draws: of the fits that have been resampled. surface: the rows of laws of N and D.
+    `kind` tells the losses of `settings.at_loss` (`reported`) from those of the curve (`grid`).
+    `headline` marks the first reported loss of convention `headline` under the headline law, whose
+    interval is `settings.interval`; other laws have `auto`.
     """
     tables = []
     by_points = dict(list(points[points["used"]].groupby(POINTS, sort=False)))
-    arms_of = _arms(by_points, draws)
+    arms_of = _arms(by_points, draws, surface)
     for key, group in fits.groupby(FIT, sort=False):
         names = dict(zip(FIT, key, strict=True))
         first_law = bool(group["headline_law"].iloc[0])
@@ -62,7 +63,7 @@ def multipliers(
                     at,
                     pair_by=settings.pair_by == "model",
                     confidence=settings.confidence,
-                    interval="percentile" if is_surface(names["law"]) else chosen,
+                    interval=chosen,
                 )
                 first = np.arange(len(at)) == 0
                 here = first & (kind == "reported") & (names["convention"] == headline)
@@ -83,23 +84,24 @@ def multipliers(
 
 
 def _arms(
-    by_points: Mapping[Any, pd.DataFrame], draws: pd.DataFrame | None
+    by_points: Mapping[Any, pd.DataFrame],
+    draws: pd.DataFrame | None,
+    surface: pd.DataFrame | None,
 ) -> Callable[[Mapping[str, Any]], Arm]:
-    """A function from a row of the fit table to its arm, with its points and any draws.
-
-    Of a surface the points are those of its compute-optimal line at the computes of the runs.
-    """
-    by_draws = {} if draws is None else dict(list(draws.groupby([*POINTS, "law", "method"])))
+    """A function from a row of the fit table to its arm, with its points and any draws."""
+    of_fit = [*POINTS, "law", "method"]
+    by_draws = {} if draws is None else dict(list(draws.groupby(of_fit)))
+    rows = [] if surface is None else surface.to_dict("records")
+    surfaces = {tuple(row[name] for name in of_fit): row for row in rows}
 
     def of(fit: Mapping[str, Any]) -> Arm:
         mine = by_points[tuple(fit[name] for name in POINTS)]
-        drawn = by_draws.get(tuple(fit[name] for name in (*POINTS, "law", "method")))
-        if is_surface(fit["law"]):
-            mine = on_axis(fit["law"], fit["convention"], mine)
-            mine = mine.assign(loss=losses(fit, mine["compute_pflop_s_days"]))
-            fit = {**fit, "law": law_of(fit).name}
+        key = tuple(fit[name] for name in of_fit)
+        drawn = by_draws.get(key)
         return arm(
-            fit, mine, None if drawn is None else drawn.rename(columns={"resampling": "kind"})
+            surfaces.get(key, fit),
+            on_axis(fit["law"], fit["convention"], mine),
+            None if drawn is None else drawn.rename(columns={"resampling": "kind"}),
         )
 
     return of
@@ -115,8 +117,8 @@ def _range(baseline: Arm, candidate: Arm) -> tuple[float, float]:
     """The losses that both arms reached; where there are none, the gap between the two."""
     ends = overlap(baseline, candidate)
     if ends is None:
-        low = float(min(baseline.loss.max(), candidate.loss.max()))
-        return low, float(max(baseline.loss.min(), candidate.loss.min()))
+        low = float(min(baseline.reached.max(), candidate.reached.max()))
+        return low, float(max(baseline.reached.min(), candidate.reached.min()))
     return ends
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 CHOICES = {
     "pair_by": ("model", "none"),
-    "interval": ("auto", "delta_t", "jackknife_t", "percentile"),
+    "interval": ("auto", "delta_t", "draws_t", "jackknife_t", "percentile"),
 }
 
 

@@ -69,6 +69,45 @@ def optimal_law(
     return a * n**-alpha + b * d**-beta, alpha * beta / (alpha + beta), floor
 
 
+def _optimum(
+    loss: Values, floor: Number, a: Number, alpha: Number, b: Number, beta: Number
+) -> tuple[Floats, Floats, Floats]:
+    """A / N^alpha, log N and log D where a loss costs least; NaN where nothing reaches it.
+
+    There alpha A / N^alpha = beta B / D^beta, and the two terms make up L - E.
+    """
+    above = np.subtract(loss, floor, dtype=np.float64)
+    reached = (above > 0) & (np.asarray(alpha) > 0) & (np.asarray(beta) > 0)
+    alpha, beta = np.where(reached, alpha, 1.0), np.where(reached, beta, 1.0)
+    u = np.where(reached, above, np.nan) * beta / (alpha + beta)
+    return u, (np.log(a) - np.log(u)) / alpha, (np.log(b) - np.log(u * alpha / beta)) / beta
+
+
+def log_inverse(
+    loss: Values, floor: Number, a: Number, alpha: Number, b: Number, beta: Number
+) -> Floats:
+    """log C(L) along the compute-optimal line; NaN where no compute reaches the loss.
+
+    No compute does at or below the floor, or with an exponent of 0 or less.
+    """
+    _, log_n, log_d = _optimum(loss, floor, a, alpha, b, beta)
+    return np.asarray(log_n + log_d + np.log(FLOP_PER_PARAMETER_AND_TOKEN / PFLOP_S_DAY))
+
+
+def inverse_gradient(
+    loss: Values, floor: Number, a: Number, alpha: Number, b: Number, beta: Number
+) -> Floats:
+    """d log C(L) / dtheta = (1 / (alpha u), 1 / alpha, -log N / alpha, 1 / beta, -log D / beta).
+
+    (..., 5), u = A / N^alpha. C is lowest on the line: it moves as if N and D stayed where they
+    are, by dL / dtheta over -dL / d log C = alpha u.
+    """
+    u, log_n, log_d = _optimum(loss, floor, a, alpha, b, beta)
+    ones = np.where(np.isnan(u), np.nan, 1.0)
+    columns = [1 / (alpha * u), ones / alpha, -log_n / alpha, ones / beta, -log_d / beta]
+    return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+
 def needs(axes: Axes) -> None:
     """Six points or more, of three sizes and token counts: two carry no exponent and floor."""
     points, sizes, counts = len(axes[0]), *(np.unique(axis).size for axis in axes)
@@ -117,5 +156,7 @@ LAW = Law(
     problem=problem,
     value=value,
     gradient=gradient,
+    log_inverse=log_inverse,
+    inverse_gradient=inverse_gradient,
     optimal=(power_floor.LAW, optimal_law),
 )
