@@ -197,16 +197,31 @@ def _descend(
         slope, hessian, safe = _expand(moving, at)
         held = ((at <= lower) & (slope > 0)) | ((at >= upper) & (slope < 0))
         step = _solve(hessian + damping[rows, None, None] * safe, slope, held)
-        trial = np.clip(at + step, lower, upper)
+        trial, whole = _within(at, step, bounds)
         reached = moving.objective(trial)
         undamped = np.abs(trial - at) * (1 + damping[rows, None])  # About the step without it.
-        converged[rows] = (undamped <= tolerance * (1 + np.abs(at))).all(axis=1)
+        converged[rows] = whole & (undamped <= tolerance * (1 + np.abs(at))).all(axis=1)
         # Not worse beyond rounding, so that the last steps reach the minimum itself.
         better = reached <= best[rows] * (1 + 1e-14)
         better &= np.sum(slope * (trial - at), axis=1) < 0
         phi[rows[better]], best[rows[better]] = trial[better], reached[better]
         damping[rows] = np.clip(damping[rows] * np.where(better, 0.1, 5.0), 1e-15, 1e15)
     return best, converged
+
+
+def _within(at: Floats, step: Floats, bounds: tuple[Floats, Floats]) -> tuple[Floats, Rows]:
+    """Where a step (B, P) ends: at the first bound that it meets, or whole (B), where there is none.
+
+    Cut, and not clipped in the one parameter alone, for that would leave a narrow valley. What
+    stands at a bound already stays there.
+    """
+    lower, upper = bounds
+    bound = np.where(step < 0, lower, upper)
+    room = np.where(step == 0, np.inf, (bound - at) / np.where(step == 0, 1.0, step))
+    cut = np.min(np.where(room > 0, room, np.inf), axis=1)
+    share = np.minimum(cut, 1.0)[:, None]
+    trial = np.clip(at + share * step, lower, upper)
+    return np.where(room <= share, bound, trial), cut >= 1
 
 
 def _polish(batch: _Batch, phi: Floats, bounds: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
