@@ -203,7 +203,9 @@ def test_every_stage_schema_is_one_that_the_check_understands(root):
         for name, rule in schema["properties"].items():
             assert rule["type"] in {"string", "number", "integer", "boolean"}, (path, name)
             assert rule.get("description"), (path, name)
-            assert set(rule) <= {"type", "description", "enum", "minimum", "exclusiveMinimum"}
+            known = {"type", "description", "enum", "minimum", "exclusiveMinimum", "decimals"}
+            assert set(rule) <= known, (path, name)
+            assert "decimals" not in rule or rule["type"] == "number", (path, name)
 
 
 def test_parquet_is_rounded_coarser_than_processors_agree_on_unless_it_is_exact(tmp_path):
@@ -218,3 +220,16 @@ def test_parquet_is_rounded_coarser_than_processors_agree_on_unless_it_is_exact(
     written = tables.read(paths[0], schema)["x"].to_numpy()
     np.testing.assert_array_equal(written[[0, 2, 3]], [1.2345679, np.nan, 0.0])
     np.testing.assert_array_equal(tables.read(paths[2], schema)["x"].to_numpy(), values)
+
+
+@ENDINGS
+def test_a_difference_of_nearly_equal_numbers_is_rounded_to_decimals(tmp_path, ending):
+    schema = {"properties": {"x": {"type": "number", "decimals": 12}}}
+    values = np.array([1.7e-6, -3e-17, 0.25, np.nan])
+    paths = [tmp_path / f"{i}.{ending}" for i in range(2)]
+    for path, error in zip(paths, (0, 4e-15), strict=True):
+        tables.write(pd.DataFrame({"x": values + error}), path, schema)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    written = tables.read(paths[0], schema)["x"].to_numpy()
+    np.testing.assert_array_equal(written, [1.7e-6, 0.0, 0.25, np.nan])
+    assert not np.signbit(written[1])

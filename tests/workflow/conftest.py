@@ -17,12 +17,14 @@ PROGRAM = ("Snakefile", "Makefile", "environment.yml", "config", "workflow")
 UNWANTED = shutil.ignore_patterns("*.part", ".snakemake", "results", "logs.*")
 
 
-# None of the vector instructions that numpy looks for, and a BLAS kernel of 2004.
+# None of the vector instructions that numpy looks for, a BLAS kernel of 2004, and, where the C
+# library is glibc, its exponentials and logarithms of that time.
 OLD_PROCESSOR = {
     "NPY_DISABLE_CPU_FEATURES": " ".join(
         name for name in __cpu_dispatch__ if __cpu_features__[name]
     ),
     "OPENBLAS_CORETYPE": "Prescott",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-FMA4",
 }
 
 

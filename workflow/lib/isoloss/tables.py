@@ -61,10 +61,14 @@ def write(table: pd.DataFrame, path: str | Path, schema: Mapping[str, Any]) -> N
     """Write a table checked against its schema as CSV or, by the name's ending, Parquet.
 
     Numbers are rounded coarser than processors agree on, unless the schema calls them `exact`: as
-    they were logged, and products of those.
+    they were logged, and products of those. A column with `decimals` in its schema is first rounded
+    to so many, for of a difference of nearly equal numbers the significant digits are not sound.
     """
     path = Path(path)
     table = check(table, schema, path.as_posix())
+    for name, rule in schema["properties"].items():
+        if "decimals" in rule and name in table:
+            table[name] = table[name].round(rule["decimals"]) + 0.0  # -0 is 0.
     with whole(path) as part:
         if path.suffix == ".parquet":
             floats = table.select_dtypes("float64") if not schema.get("exact") else table[[]]

@@ -15,7 +15,7 @@ def leave_one_out(solution: Solution) -> tuple[pd.DataFrame, Floats]:
     studentised_residual, r_i / (s_(i) sqrt(1 - h_i)) with the scatter s_(i) of the other points, t
     distributed with n - p - 1 degrees of freedom (NaN where that is 0); cooks_distance (Cook 1977,
     doi:10.2307/1268249); log_fitted_change, how far the fitted log loss at the point moves without
-    it. phi is NaN where fewer points than parameters would be left.
+    it. phi is NaN where fewer points than parameters would be left, or the fit does not converge.
     """
     stated, near, phi = solution.stated, solution.near, solution.phi
     h, r = leverages(near), near.residual
@@ -28,8 +28,8 @@ def leave_one_out(solution: Solution) -> tuple[pd.DataFrame, Floats]:
         student = r / (scatter * np.sqrt(free))
         cook = (r / free) ** 2 * h / (p * rss / (n - p)) if n > p else np.full(n, np.nan)
     weights = stated.weights * (1.0 - np.eye(n))
-    left = refit(stated, stated.loss[None, :], weights, phi).phi
-    left[n - 1 < phi.size] = np.nan
+    found = refit(stated, stated.loss[None, :], weights, phi)
+    left = np.where(found.converged[:, None] & (n > phi.size), found.phi, np.nan)
     table = pd.DataFrame(
         {
             "loss": stated.loss,

@@ -210,7 +210,7 @@ def _descend(
 
 
 def _within(at: Floats, step: Floats, bounds: tuple[Floats, Floats]) -> tuple[Floats, Rows]:
-    """Where a step (B, P) ends: at the first bound that it meets, or whole (B), where there is none.
+    """Where a step (B, P) ends, at the first bound that it meets, and whether it is whole (B).
 
     Cut, and not clipped in the one parameter alone, for that would leave a narrow valley. What
     stands at a bound already stays there.

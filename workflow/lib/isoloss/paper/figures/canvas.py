@@ -3,12 +3,18 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import GraphicsContextBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
+from matplotlib.path import Path as Line
 from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.transforms import IdentityTransform, Transform
 
 from isoloss.files import whole
 from isoloss.paper import style
@@ -80,11 +86,43 @@ def compute_label(convention: str) -> str:
     return f"Compute (PFLOP/s-days, {style.convention_label(convention)})"
 
 
+class _Renderer(RendererAgg):
+    """Dots from coordinates in whole millionths of a dot, on which processors agree.
+
+    PDF and SVG have few decimals anyway; but the end of a dash may lie just between two shades.
+    """
+
+    def draw_path(
+        self,
+        gc: GraphicsContextBase,
+        path: Line,
+        transform: Transform,
+        rgbFace: Any = None,
+    ) -> None:
+        placed = transform.transform_path(path)
+        rounded = Line(np.round(np.asarray(placed.vertices), 6), placed.codes)
+        super().draw_path(gc, rounded, IdentityTransform(), rgbFace)  # type: ignore[no-untyped-call]
+
+
+class _Canvas(FigureCanvasAgg):
+    """A canvas of that renderer."""
+
+    _drawn: tuple[float, ...] = ()
+
+    def get_renderer(self) -> RendererAgg:
+        size = (*self.get_width_height(physical=True), self.figure.dpi)
+        if self._drawn != size:
+            self._drawn = size
+            self.renderer: RendererAgg = _Renderer(*size)  # type: ignore[no-untyped-call]
+        return self.renderer
+
+
 def save(figure: Figure, paths: Sequence[str | Path]) -> None:
     """Save in the format of each path's ending, whole or not at all, without dates.
 
     A very tall figure gets fewer dots an inch, as many as a picture can have.
     """
+    _Canvas(figure)
     asked = mpl.rcParams["savefig.dpi"]
     asked = figure.dpi if asked == "figure" else asked
     dpi = min(asked, LARGEST / max(figure.get_size_inches()))
