@@ -27,6 +27,9 @@ endef
 .PHONY: all check report setup test bench mutate clean help
 .DEFAULT_GOAL := all
 
+# Digests of files are kept by size, time stamp and inode; FRESH=1 looks at every byte again.
+$(if $(FRESH),$(shell rm -f .isoloss/digests.json))
+
 all: setup ## set up .venv and make every figure, table and claim
 	@$(SNAKEMAKE)
 	@echo
@@ -73,7 +76,7 @@ mutate: .venv/ready-dev ## break the library in every small place (SAMPLE=40 SEE
 
 clean: ## remove what can be made again: results, logs
 	@test ! -d results || find results -mindepth 1 ! -path results/README.md -delete
-	rm -rf logs .snakemake
+	rm -rf logs .snakemake .isoloss
 
 help: ## this list
 	@echo 'make [target] [STUDY=name] [STUDIES="a b"]: of all studies of config/config.yaml, or of those named'

@@ -9,7 +9,7 @@ import pytest
 LIBRARY = Path(__file__).parents[2] / "workflow/lib"
 FLOW = ("logs", "cleaning", "flops", "points", "fit", "multiplier", "claims", "paper")
 ABOVE = ("study", "cli")  # may import every stage; no stage imports them
-SHARED = ("tables", "files", "job", "provenance", "units")  # what stages need
+SHARED = ("tables", "files", "job", "provenance", "stamps", "units")  # what stages need
 MODULES = {
     ".".join(path.relative_to(LIBRARY).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(LIBRARY.rglob("*.py"))

@@ -94,7 +94,7 @@ class Project:
         return done.stdout
 
     def pending(self):
-        """The jobs that a run would do, named by their log file: `fit/tiny`, `figure/tiny/curves`.
+        """The jobs that a run would do, named by their results: `fit/tiny`, `figure/tiny/curves`.
 
         From the summary of Snakemake's plan, which does not run anything either.
         """
@@ -102,11 +102,11 @@ class Project:
         assert done.returncode == 0, done.stdout
         lines = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
         header, *rows = lines
-        log, plan = header.index("log-file(s)"), header.index("plan")
+        made, plan = header.index("output_file"), header.index("plan")
         assert rows
         assert {row[plan] for row in rows} <= {"update pending", "no update"}, done.stdout
         return {
-            row[log].removeprefix("logs/").removesuffix(".log")
+            re.sub(r"\.[^/]*$", "", row[made].removeprefix("results/"))
             for row in rows
             if row[plan] == "update pending"
         }
@@ -142,7 +142,7 @@ class Project:
         return {
             path.relative_to(home).as_posix(): path.read_bytes()
             for path in sorted(home.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.suffix != ".stamp"
         }
 
 

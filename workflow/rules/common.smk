@@ -1,5 +1,6 @@
 # What the rules share: the checked studies, and functions from wildcards to inputs and parameters.
 import io
+import atexit
 import os
 import sys
 import tarfile
@@ -32,7 +33,7 @@ LIBRARY = str(HOME / "workflow/lib")
 sys.path.insert(0, LIBRARY)
 os.environ.update(PYTHONPATH=LIBRARY)
 
-from isoloss import provenance
+from isoloss import provenance, stamps
 from isoloss.study import study
 from isoloss.study.validation import InputError, read_yaml, table_schema, validate
 
@@ -91,6 +92,38 @@ wildcard_constraints:
     shard="[0-9]+-of-[0-9]+",
     figure="|".join(FIGURES),
     table="|".join(TABLES),
+
+
+# Digests of files, kept for the next start.
+DIGESTS = stamps.Cache()
+if workflow.is_main_process:
+    stamps.settle(Path("results"), DIGESTS)
+    atexit.register(DIGESTS.save)
+
+
+def unsound(name):
+    """A function from wildcards to what makes a job run again: nothing, if its stamp is sound."""
+
+    def of(wildcards):
+        made_by = getattr(rules, name)
+        values = dict(wildcards.items())
+        params = {
+            key: value(wildcards) if callable(value) else value
+            for key, value in made_by.params.items()
+        }
+        outputs = [str(path).format(**values) for path in made_by.output]
+        return stamps.again(params, outputs, DIGESTS)
+
+    return of
+
+
+def digests(paths):
+    """A function from wildcards to the digests of raw files, by path."""
+
+    def of(wildcards):
+        return {path: DIGESTS.digest(path) for path in paths(wildcards)}
+
+    return of
 
 
 def code(script):
@@ -165,7 +198,7 @@ def final_points(wildcards):
     """What the points come from: cleaned logs with their FLOPs, or a table of final points."""
     chosen = STUDIES[wildcards.study]
     if chosen.table:
-        return {"table": chosen.table}
+        return {"table": ancient(chosen.table)}
     return {
         "logs": shards("results/clean/{study}/{shard}.parquet")(wildcards),
         "flops": f"results/flops/{wildcards.study}.csv",

@@ -5,6 +5,7 @@
 rule fit:
     input:
         points="results/points/{study}.csv",
+        again=unsound("fit"),
     output:
         fit="results/fit/{study}.csv",
         draws="results/fit/{study}.draws.parquet",
@@ -32,6 +33,7 @@ rule diagnose:
         points="results/points/{study}.csv",
         fit="results/fit/{study}.csv",
         surface="results/fit/{study}.surface.csv",
+        again=unsound("diagnose"),
     output:
         residuals="results/diagnose/{study}.residuals.csv",
         holdout="results/diagnose/{study}.holdout.csv",
@@ -56,6 +58,7 @@ rule multiplier:
         fit="results/fit/{study}.csv",
         draws="results/fit/{study}.draws.parquet",
         surface="results/fit/{study}.surface.csv",
+        again=unsound("multiplier"),
     output:
         "results/multiplier/{study}.csv",
     log:

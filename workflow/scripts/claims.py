@@ -8,7 +8,7 @@ from isoloss.job import job
 from isoloss.study.validation import read_yaml
 
 files, params = snakemake.input, snakemake.params
-with job(snakemake.log[0]):
+with job(snakemake):
     table = claims(
         read_yaml(Path(files.published)) if files.get("published") else {},
         tables.read(files.fit, params.schemas["fit"]),

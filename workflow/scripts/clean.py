@@ -6,7 +6,7 @@ from isoloss.cleaning.settings import Cleaning
 from isoloss.job import job
 
 files, params, output = snakemake.input, snakemake.params, snakemake.output
-with job(snakemake.log[0]):
+with job(snakemake):
     table = tables.read(files.table, params.schemas["ingest"])
     runs = tables.read(files.runs, params.schemas["ingest_runs"])
     cleaned = cleaning.clean(table, Cleaning(**params.clean))

@@ -6,7 +6,7 @@ from isoloss.fit.settings import Fitting
 from isoloss.job import job
 
 files, params, output = snakemake.input, snakemake.params, snakemake.output
-with job(snakemake.log[0]):
+with job(snakemake):
     made = diagnoses(
         *(tables.read(files[name], params.schemas[name]) for name in ("points", "fit", "surface")),
         Fitting(**params.fit),

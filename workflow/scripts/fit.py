@@ -6,7 +6,7 @@ from isoloss.fit.settings import Fitting
 from isoloss.job import job
 
 params = snakemake.params
-with job(snakemake.log[0]):
+with job(snakemake):
     points = tables.read(snakemake.input.points, params.schemas["points"])
     found = fits(points, Fitting(**params.fit), params.group_by)
     for name, path in snakemake.output.items():

@@ -8,7 +8,7 @@ from isoloss.flops.settings import Compute
 from isoloss.job import job
 
 params = snakemake.params
-with job(snakemake.log[0]):
+with job(snakemake):
     table = flops(
         params.runs,
         tables.read(snakemake.input.runs, params.schemas["runs"]),

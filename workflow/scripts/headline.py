@@ -6,7 +6,7 @@ from isoloss.job import job
 from isoloss.multiplier.headline import headline
 
 params = snakemake.params
-with job(snakemake.log[0]):
+with job(snakemake):
     lines = []
     for study, path in zip(params.studies, snakemake.input.multipliers, strict=True):
         lines += headline(study, tables.read(path, params.schemas["multiplier"]))

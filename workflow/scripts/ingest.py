@@ -8,7 +8,7 @@ from isoloss.logs.ingest import ingest
 from isoloss.logs.settings import Reading
 
 params, output = snakemake.params, snakemake.output
-with job(snakemake.log[0]):
+with job(snakemake):
     got = ingest(params.runs, params.metrics, Path(params.folder), Reading(**params.log))
     tables.write(got.table, output.table, params.schemas["ingest"])
     tables.write(got.runs, output.runs, params.schemas["ingest_runs"])

@@ -7,7 +7,7 @@ from isoloss.multiplier.settings import Comparison
 
 READ = ("fit", "points", "draws", "surface")
 files, params = snakemake.input, snakemake.params
-with job(snakemake.log[0]):
+with job(snakemake):
     table = multipliers(
         *(tables.read(files[name], params.schemas[name]) for name in READ),
         baseline=params.baseline,

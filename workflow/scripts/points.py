@@ -7,7 +7,7 @@ from isoloss.points.points import points
 from isoloss.points.settings import Selection
 
 files, params = snakemake.input, snakemake.params
-with job(snakemake.log[0]):
+with job(snakemake):
     if files.get("table"):
         table = tabled_points(params.runs, params.metrics, params.conventions, params.exclude)
     else:

@@ -6,7 +6,7 @@ from isoloss.cleaning.settings import Quality
 from isoloss.job import job
 
 files, params = snakemake.input, snakemake.params
-with job(snakemake.log[0]):
+with job(snakemake):
     table = quality(
         tables.read(files.logs, params.schemas["clean"], CURVES),
         tables.read(files.runs, params.schemas["runs"]),

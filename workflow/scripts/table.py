@@ -7,7 +7,7 @@ from isoloss.job import job
 from isoloss.paper import table
 
 files, params, output = snakemake.input, snakemake.params, snakemake.output
-with job(snakemake.log[0]):
+with job(snakemake):
     made_of = {
         name: tables.read(files[name], params.schemas[name])
         for name in params.schemas

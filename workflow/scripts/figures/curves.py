@@ -7,7 +7,7 @@ from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
-with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+with job(snakemake), rc_context(paper(params.plotting)):
     figure = curves.draw(
         tables.read(files.clean, params.schemas["clean"]),
         tables.read(files.points, params.schemas["points"]),

@@ -7,6 +7,6 @@ from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
-with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+with job(snakemake), rc_context(paper(params.plotting)):
     table = tables.read(files.overtaking, params.schemas["overtaking"])
     canvas.save(overtake.draw(table, params.words, params.plotting), snakemake.output)

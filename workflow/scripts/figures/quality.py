@@ -7,7 +7,7 @@ from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params, output = snakemake.input, snakemake.params, snakemake.output
-with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+with job(snakemake), rc_context(paper(params.plotting)):
     logs = tables.read(files.clean, params.schemas["clean"], quality.NEEDED)
     runs = tables.read(files.quality, params.schemas["quality"])
     pages = quality.pages(logs, runs, params.plotting)

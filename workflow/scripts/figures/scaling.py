@@ -7,7 +7,7 @@ from isoloss.paper.style import paper
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
-with job(snakemake.log[0]), rc_context(paper(params.plotting)):
+with job(snakemake), rc_context(paper(params.plotting)):
     figure = scaling.draw(
         *(
             tables.read(files[name], params.schemas[name])

@@ -1,0 +1,139 @@
+"""Never a stale number: content decides what is made again, whatever time stamps and engine say."""
+
+import os
+import shutil
+import time
+
+import pytest
+
+LOG = "data/tiny/logs/base-10M.csv"
+POINTS = "results/points/tiny.csv"
+AFTER_POINTS = {"fit/tiny", "multiplier/tiny", "headline"}
+
+
+@pytest.fixture
+def built(tiny, tmp_path):
+    """A copy of the built tiny studies, time stamps and engine's records included."""
+    copy = object.__new__(type(tiny))
+    copy.folder, copy.environment = tmp_path / "copy", tiny.environment
+    shutil.copytree(tiny.folder, copy.folder, symlinks=True)
+    assert copy.pending() == set()
+    return copy
+
+
+def shard(project, run="base-10M"):
+    for path in (project.folder / "results/clean/tiny").glob("*.csv"):
+        if f"\n{run}," in path.read_text():
+            return path.stem
+    raise AssertionError(run)
+
+
+def times(path):
+    stat = path.stat()
+    return stat.st_atime_ns, stat.st_mtime_ns
+
+
+def headline(project):
+    return (project.folder / "results/headline.txt").read_text()
+
+
+def test_a_log_replaced_by_one_with_an_older_time_stamp_is_read_again(built):
+    log, before = built.folder / LOG, headline(built)
+    other = built.folder / LOG.replace("base-10M", "base-20M")
+    head, *rows = log.read_text().splitlines()
+    parts = (row.rsplit(",", 1) for row in rows)
+    worse = [f"{start},{float(loss) + 0.1:.4f}" for start, loss in parts]
+    text = "\n".join([head, *worse]) + "\n"
+    log.write_text(text)
+    os.utime(log, ns=(times(other)[0], 10**18))  # 2001, as cp -p or tar would leave it
+    pending = built.pending()
+    assert {f"ingest/tiny/{shard(built)}", f"clean/tiny/{shard(built)}"} <= pending
+    assert pending >= AFTER_POINTS
+    built.build()
+    assert built.pending() == set()
+    assert headline(built) != before
+
+
+def test_what_no_look_at_a_file_can_see_is_found_without_the_digests_of_before(built):
+    log = built.folder / LOG
+    kept = times(log)
+    with log.open("r+b") as file:  # the same inode
+        content = file.read()
+        file.seek(0)
+        file.write(content.replace(b"4.6076", b"4.6077", 1))
+    os.utime(log, ns=kept)
+    assert built.pending() == set()
+    (built.folder / ".isoloss/digests.json").unlink()  # make FRESH=1
+    assert f"ingest/tiny/{shard(built)}" in built.pending()
+
+
+def test_a_touched_log_or_one_copied_over_itself_runs_nothing(built):
+    log = built.folder / LOG
+    later = time.time() + 60
+    os.utime(log, (later, later))
+    assert built.pending() == set()
+    log.write_bytes(log.read_bytes())
+    assert built.pending() == set()
+
+
+def test_without_the_engines_records_a_changed_setting_is_noticed_and_nothing_else(built):
+    shutil.rmtree(built.folder / ".snakemake")
+    assert built.pending() == set()
+    built.append("config/config.yaml", "multiplier: {confidence: 0.9}\n")
+    shutil.rmtree(built.folder / ".snakemake")
+    pending = built.pending()
+    assert "multiplier/tiny" in pending
+    assert "fit/tiny" not in pending
+    built.build()
+    assert "90%" in headline(built)
+
+
+def test_a_setting_changed_and_changed_back_runs_nothing(built):
+    with built.changed("config/config.yaml"):
+        built.append("config/config.yaml", "multiplier: {confidence: 0.9}\n")
+        assert "multiplier/tiny" in built.pending()
+    assert built.pending() == set()
+
+
+@pytest.mark.parametrize("name", [POINTS, "results/fit/.tiny.csv.stamp"])
+def test_a_file_cut_short_with_its_time_stamp_kept_is_made_again(built, name):
+    path = built.folder / name
+    whole, kept, before = path.read_bytes(), times(path), headline(built)
+    path.write_bytes(whole[: len(whole) // 2])
+    os.utime(path, ns=kept)
+    assert built.pending() >= AFTER_POINTS
+    built.build()
+    assert path.read_bytes() == whole
+    assert headline(built) == before
+    assert built.pending() == set()
+
+
+def test_results_dated_in_the_future_do_not_hide_a_change(built):
+    later = time.time() + 1e6
+    for path in (built.folder / "results").rglob("*"):
+        os.utime(path, (later, later))
+    assert built.pending() == set()
+    built.append("config/config.yaml", "multiplier: {confidence: 0.9}\n")
+    built.build()
+    assert "90%" in headline(built)
+    assert built.pending() == set()
+
+
+def test_results_copied_in_from_another_clone_are_used_if_they_are_of_the_same_inputs(
+    tiny, project
+):
+    clone = project("tiny", "logged")
+    for name in ("config", "data"):
+        shutil.rmtree(clone.folder / name)
+        shutil.copytree(tiny.folder / name, clone.folder / name)
+    shutil.copytree(tiny.folder / "results", clone.folder / "results", copy_function=shutil.copy)
+    assert clone.pending() == set()
+    clone.append("config/config.yaml", "multiplier: {confidence: 0.9}\n")
+    assert "multiplier/tiny" in clone.pending()
+
+
+def test_a_missing_stamp_is_no_stamp(built):
+    (built.folder / "results/multiplier/.tiny.csv.stamp").unlink()
+    pending = built.pending()
+    assert "multiplier/tiny" in pending
+    assert "fit/tiny" not in pending
