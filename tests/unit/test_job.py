@@ -21,6 +21,7 @@ def stage(folder, **params):
         (folder / name).write_text("1")
     given = {"input": {"a": str(folder / "in.csv")}, "output": {"b": str(folder / "out.csv")}}
     return SimpleNamespace(
+        rule="stage",
         log=[str(folder / "log")],
         params=Items(params),
         **{name: list(files.values()) for name, files in given.items()},

@@ -33,7 +33,7 @@ def digest(tmp_path, monkeypatch):
         provenance._module.cache_clear()
         if versions is not None:
             monkeypatch.setattr(provenance, "_version", versions.get)
-        return provenance.code_digest(home / script)
+        return provenance.code(home / script)
 
     yield of
     provenance._module.cache_clear()
@@ -144,7 +144,7 @@ def test_the_formats_of_logs_count_as_code_of_ingest_alone(root, monkeypatch):
     )
     users = set()
     for script in (root / "workflow/scripts").rglob("*.py"):
-        provenance.code_digest(script)
+        provenance.code(script)
         users |= {script.name} if any(text.startswith("console.yaml") for text in seen) else set()
         seen.clear()
     assert users == {"ingest.py"}
@@ -163,7 +163,19 @@ def test_touching_a_file_does_not_count(digest, tmp_path):
     for path in tmp_path.rglob("*.py"):
         os.utime(path, (1, 1))
     provenance._parse.cache_clear()
-    assert provenance.code_digest(tmp_path / "0/script.py") == before
+    assert provenance.code(tmp_path / "0/script.py") == before
+
+
+def test_what_changed_is_named(digest):
+    before, after = digest(), digest(edited("isoloss/laws.py", "x**2", "x**3"))
+    assert set(before) == {
+        "script",
+        "isoloss",
+        "isoloss.fitting",
+        "isoloss.laws",
+        "numpy",
+    }
+    assert [name for name in after if after[name] != before[name]] == ["isoloss.laws"]
 
 
 def test_the_version_of_an_imported_package_counts_and_no_other(digest):
@@ -181,26 +193,17 @@ def test_versions_are_those_installed():
     assert provenance._version("json") is None
 
 
-def test_the_real_rules_have_the_modules_that_the_rerun_rules_speak_of(root, monkeypatch):
+def test_the_real_rules_have_the_modules_that_the_rerun_rules_speak_of(root):
     """fitting is behind fit and its checks, multiplier behind itself, drawing behind figures."""
-    seen = {}
-    scripts = [p for p in (root / "workflow/scripts").rglob("*.py")]
-    parse = provenance._parse.__wrapped__
-    for script in scripts:
-        names = set()
-
-        def record(path, names=names):
-            names.add(path)
-            return parse(path)
-
-        monkeypatch.setattr(provenance, "_parse", record)
-        provenance.code_digest(script)
-        seen[script.relative_to(root / "workflow/scripts").as_posix()] = {
-            path.relative_to(provenance.LIBRARY / "isoloss").as_posix()
-            for path in names
-            if path.is_relative_to(provenance.LIBRARY)
+    scripts = root / "workflow/scripts"
+    seen = {
+        path.relative_to(scripts).as_posix(): {
+            f"{name.removeprefix('isoloss.').replace('.', '/')}.py"
+            for name in provenance.code(path)
+            if name.startswith("isoloss.")
         }
-    assert "script.py" not in seen
+        for path in scripts.rglob("*.py")
+    }
     users = {
         module: {s for s in seen if module in seen[s]} for module in set().union(*seen.values())
     }
@@ -227,7 +230,7 @@ def test_editing_a_log_reader_leaves_the_multiplier_alone(root, tmp_path, monkey
     def digest(script):
         provenance._module.cache_clear()
         provenance._parse.cache_clear()
-        return provenance.code_digest(root / f"workflow/scripts/{script}.py")
+        return provenance.code(root / f"workflow/scripts/{script}.py")
 
     before = {script: digest(script) for script in ("ingest", "multiplier")}
     for name in ("formats/delimited", "reading"):

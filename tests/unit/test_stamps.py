@@ -21,7 +21,7 @@ OUTPUTS = ["out.csv", "out.more.csv"]
 
 
 def left(params=PARAMS):
-    stamps.leave(params, ["in.csv", str(stamps.AGAIN)], OUTPUTS)
+    stamps.leave("fit", params, ["in.csv", str(stamps.AGAIN)], OUTPUTS)
 
 
 def sound(params=PARAMS, outputs=OUTPUTS):
@@ -96,9 +96,9 @@ def test_results_are_dated_in_their_order_where_they_are_not(tmp_path):
     for name, number in zip(names, (3, 2, 1), strict=True):
         Path(name).touch()
         os.utime(name, (number * 1e6, number * 1e6))
-    stamps.leave({}, ["in.csv"], names[:1])
-    stamps.leave({}, names[:1], names[1:2])
-    stamps.leave({}, names[:2], names[2:])
+    stamps.leave("rule", {}, ["in.csv"], names[:1])
+    stamps.leave("rule", {}, names[:1], names[1:2])
+    stamps.leave("rule", {}, names[:2], names[2:])
     stamps.settle(results, stamps.Cache())
     at = [os.stat(name).st_mtime for name in names]
     assert at == sorted(at)
@@ -117,3 +117,35 @@ def test_a_raw_file_that_changed_since_the_plan_stops_the_job():
     os.remove("in.csv")
     with pytest.raises(ValueError, match=r"in\.csv: the file has vanished"):
         stamps.unchanged(planned)
+
+
+def changes(params=PARAMS, outputs=OUTPUTS):
+    return stamps.changes(params, outputs, stamps.Cache())
+
+
+def test_what_keeps_results_from_being_current_is_said():
+    assert changes() == ["nothing says what made it: its stamp is missing or damaged"]
+    left()
+    assert changes() == []
+    new = {"law": "power_floor", "rows": [{"run": "a", "tokens": 5}], "code": "1", "more": [1, 2]}
+    assert changes(new) == [
+        'law: "power" -> "power_floor"',
+        "rows.a.tokens: none -> 5",
+        "more: none -> [1, 2]",
+    ]
+    with open("in.csv", "a", encoding="utf-8") as file:
+        file.write("2\n")
+    os.remove("out.more.csv")
+    assert changes() == ["out.more.csv is missing", "in.csv: changed since"]
+    os.remove("out.csv")
+    assert changes() == ["not made yet"]
+
+
+def test_a_long_value_that_differs_at_its_end_is_said_to_have_changed():
+    old, new = "x" * 100, "x" * 99 + "y"
+    assert list(stamps.differences({"a": old}, {"a": new})) == ["a: changed"]
+
+
+def test_a_setting_that_is_no_number_is_equal_to_itself():
+    left(PARAMS | {"level": float("nan")})
+    assert sound(PARAMS | {"level": float("nan")})

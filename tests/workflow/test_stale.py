@@ -1,6 +1,8 @@
 """Never a stale number: content decides what is made again, whatever time stamps and engine say."""
 
+import json
 import os
+import re
 import shutil
 import time
 
@@ -137,3 +139,42 @@ def test_a_missing_stamp_is_no_stamp(built):
     pending = built.pending()
     assert "multiplier/tiny" in pending
     assert "fit/tiny" not in pending
+
+
+def isoloss(project, *arguments):
+    done = project.run(str(project.bin / "python"), "-m", "isoloss.cli", *arguments)
+    return done.returncode, done.stdout
+
+
+def test_status_and_why_say_what_is_current_what_made_it_and_what_changed(built):
+    built.environment |= {"PYTHONPATH": "workflow/lib"}
+    shutil.rmtree(built.folder / ".snakemake")
+    code, text = isoloss(built, "status")
+    assert code == 0
+    assert re.fullmatch(r"(\d+) of \1 results are current\.\n", text)
+
+    built.append("config/config.yaml", "multiplier: {confidence: 0.9}\n")
+    code, text = isoloss(built, "status")
+    assert "results/multiplier/tiny.csv  (rule multiplier)" in text
+    assert "    multiplier.confidence: 0.95 -> 0.9" in text
+    assert "results/headline.txt  (rule headline)" in text
+    assert "    results/multiplier/tiny.csv: to be made again" in text
+    assert "results/fit/tiny.csv" not in text
+
+    log = built.folder / LOG
+    log.write_bytes(log.read_bytes() + b"\n")
+    code, text = isoloss(built, "why", "results/multiplier/tiny.csv")
+    assert code == 0
+    assert text.startswith("results/multiplier/tiny.csv: not current, made by rule multiplier")
+    assert "    multiplier.confidence: 0.95 -> 0.9" in text
+    assert "results/points/tiny.csv: to be made again" in text
+    assert f"  {LOG}\n" in text
+    code, text = isoloss(built, "status", "--json")
+    jobs = {job["outputs"][0]: job for job in json.loads(text)}
+    (shard,) = [job for job in jobs.values() if any(LOG in change for change in job["changes"])]
+    assert shard["rule"] == "ingest"
+    assert shard["changes"][0].startswith(f"files.{LOG}: ")
+
+    code, text = isoloss(built, "why", "results/multiplier/tiny")
+    assert code == 2
+    assert "did you mean results/multiplier/tiny.csv?" in text

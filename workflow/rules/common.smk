@@ -33,7 +33,7 @@ LIBRARY = str(HOME / "workflow/lib")
 sys.path.insert(0, LIBRARY)
 os.environ.update(PYTHONPATH=LIBRARY)
 
-from isoloss import provenance, stamps
+from isoloss import provenance, stamps, status
 from isoloss.study import study
 from isoloss.study.validation import InputError, read_yaml, table_schema, validate
 
@@ -96,9 +96,13 @@ wildcard_constraints:
 
 # Digests of files, kept for the next start.
 DIGESTS = stamps.Cache()
+# Every job of the plan, for `isoloss status` and `isoloss why`.
+PLAN = {}
 if workflow.is_main_process:
     stamps.settle(Path("results"), DIGESTS)
     atexit.register(DIGESTS.save)
+    if "ISOLOSS_PLAN" in os.environ:
+        atexit.register(status.leave, Path(os.environ["ISOLOSS_PLAN"]), PLAN, DIGESTS)
 
 
 def unsound(name):
@@ -112,6 +116,7 @@ def unsound(name):
             for key, value in made_by.params.items()
         }
         outputs = [str(path).format(**values) for path in made_by.output]
+        PLAN[outputs[0]] = {"rule": name, "params": params, "outputs": outputs}
         return stamps.again(params, outputs, DIGESTS)
 
     return of
@@ -127,8 +132,8 @@ def digests(paths):
 
 
 def code(script):
-    """The digest of a script and of the library code behind it."""
-    return provenance.code_digest(SCRIPTS / f"{script}.py")
+    """Digests of a script and of the library code behind it, by name."""
+    return provenance.code(SCRIPTS / f"{script}.py")
 
 
 def drawn_by(wildcards):
@@ -137,7 +142,7 @@ def drawn_by(wildcards):
 
 
 def figure_code(wildcards):
-    """The digest of the code that draws one figure."""
+    """Digests of the code that draws one figure."""
     return code(f"figures/{drawn_by(wildcards)}")
 
 

@@ -5,9 +5,11 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from isoloss import status
 from isoloss.cleaning.report import report as quality_report
 from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
 from isoloss.flops.report import lines
@@ -47,6 +49,19 @@ def check(given: argparse.Namespace) -> str:
     """The verdict on every log of the studies, from their quality tables."""
     studies = given.studies or read_yaml(Path("config/config.yaml"))["studies"]
     return "\n\n".join("\n".join(_checked(study)) for study in studies)
+
+
+def current(given: argparse.Namespace) -> str:
+    """Which results are current, and why others are not."""
+    found = status.jobs(given.studies)
+    if given.json:
+        return json.dumps([asdict(job) for job in found], indent=1)
+    return "\n".join(status.table(found))
+
+
+def why(given: argparse.Namespace) -> str:
+    """What one result was made of and by, and what changed since."""
+    return "\n".join(status.why(status.jobs(), given.result))
 
 
 def _checked(study: str) -> list[str]:
@@ -93,6 +108,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "studies", nargs="*", metavar="STUDY", help="default: those of config/config.yaml"
     )
+    verb = verbs.add_parser("status", help="which results are current, and why others are not")
+    verb.set_defaults(verb=current)
+    verb.add_argument("studies", nargs="*", metavar="STUDY", help="default: all")
+    verb.add_argument("--json", action="store_true", help="for programs")
+
+    verb = verbs.add_parser("why", help="what a result was made of, and what changed since")
+    verb.set_defaults(verb=why)
+    verb.add_argument("result", metavar="RESULT", help="a file, as results/multiplier/mine.csv")
     return parser
 
 

@@ -28,7 +28,7 @@ def job(snakemake: Any) -> Iterator[None]:
         try:
             yield
             stamps.unchanged(params.get("files", {}))
-            stamps.leave(params, list(snakemake.input), list(snakemake.output))
+            stamps.leave(snakemake.rule, params, list(snakemake.input), list(snakemake.output))
         except Exception as error:
             traceback.print_exc(file=file)
             if not isinstance(error, ValueError):

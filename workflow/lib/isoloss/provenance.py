@@ -15,31 +15,28 @@ LIBRARY = Path(__file__).parent.parent
 _DISTRIBUTIONS = {"yaml": "pyyaml", "google_crc32c": "google-crc32c"}
 
 
-def code_digest(script: Path) -> str:
-    """SHA-256 over a script, every isoloss module that it imports (directly or not), and the
-    versions of the third-party packages among the imports.
+def code(script: Path) -> dict[str, str]:
+    """What a script runs: a digest of it (`script`) and of every isoloss module that it imports,
+    directly or not, by name; the version of each third-party package among the imports.
 
     What is hashed is the syntax tree without docstrings, so that comments, layout and
     documentation do not count. Imports inside functions count; `import_module` is not seen.
     A YAML file beside a module that the module names in a string, alone, counts as its code, but
     not its comments and layout.
     """
-    tree, imports = _parse(script)
-    trees, seen, packages, todo = [tree], set[str](), set[str](), set(imports)
+    digest, imports = _parse(script)
+    found, todo = {"script": digest}, set(imports)
     while todo:
         name = todo.pop()
-        if name.split(".")[0] != PACKAGE:
-            packages.add(name.split(".")[0])
-            continue
-        path = _module(name)
-        if name in seen or path is None:
-            continue
-        seen.add(name)
-        tree, more = _parse(path)
-        trees.append(f"{name}\n{tree}")
-        todo |= more | {name.rpartition(".")[0] or PACKAGE}  # a package runs with its modules
-    versions = [f"{package} {found}" for package in packages if (found := _version(package))]
-    return hashlib.sha256("\n".join(sorted(trees) + sorted(versions)).encode()).hexdigest()
+        package = name.split(".")[0]
+        path = _module(name) if package == PACKAGE else None
+        if package != PACKAGE:
+            if installed := _version(package):
+                found[package] = installed
+        elif path is not None and name not in found:
+            found[name], more = _parse(path)
+            todo |= more | {name.rpartition(".")[0] or PACKAGE}  # a package runs with its modules
+    return dict(sorted(found.items()))
 
 
 @cache
@@ -50,8 +47,8 @@ def _module(name: str) -> Path | None:
 
 @cache
 def _parse(path: Path) -> tuple[str, frozenset[str]]:
-    """The syntax tree of a file without docstrings, as text, with the data that the file names;
-    and the modules that it names."""
+    """Digest of a file's syntax tree without docstrings and of the data that the file names; and
+    the modules that it names."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = set[str]()
     for node in ast.walk(tree):
@@ -62,7 +59,8 @@ def _parse(path: Path) -> tuple[str, frozenset[str]]:
             imports |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and _documented(node):
             node.body = node.body[1:] or [ast.Pass()]
-    return "\n".join([ast.dump(tree), *_data(tree, path.parent)]), frozenset(imports)
+    text = "\n".join([ast.dump(tree), *_data(tree, path.parent)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16], frozenset(imports)
 
 
 def _data(tree: ast.Module, folder: Path) -> list[str]:

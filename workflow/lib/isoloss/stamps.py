@@ -1,7 +1,7 @@
 """What made a result: a stamp beside it, so that content decides what is made again, not time.
 
-A stamp has a digest of what the job was asked (its params: settings, schemas, code, rows of the run
-sheet, digests of raw files), and the digests of the files that it read and wrote. It is sound if
+A stamp has what the job was asked (its params: settings, schemas, digests of code and of raw files,
+rows of the run sheet), and the digests of the files that it read and wrote. It is sound if
 all of them are still so. A job without a sound stamp runs again: its results are dated back to
 1970, and it gets one more input, AGAIN, which is younger. Time stamps only carry a change onwards;
 where copying has mixed them up they are put in order first (`settle`).
@@ -12,7 +12,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,13 @@ def digest(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def asked(params: Mapping[str, Any]) -> str:
-    """The digest of a job's params, plain mappings and texts."""
-    return hashlib.sha256(json.dumps(params, sort_keys=True, default=str).encode()).hexdigest()
+def asked(params: Mapping[str, Any]) -> dict[str, Any]:
+    """A job's params as JSON has them: plain mappings, lists, numbers and texts."""
+    return dict(json.loads(_text(params)))
+
+
+def _text(params: Mapping[str, Any]) -> str:
+    return json.dumps(params, default=str, sort_keys=True)
 
 
 def stamp_of(outputs: Sequence[str]) -> Path:
@@ -77,9 +81,12 @@ def stamp_of(outputs: Sequence[str]) -> Path:
     return first.with_name(f".{first.name}{SUFFIX}")
 
 
-def leave(params: Mapping[str, Any], inputs: Iterable[str], outputs: Sequence[str]) -> None:
+def leave(
+    rule: str, params: Mapping[str, Any], inputs: Iterable[str], outputs: Sequence[str]
+) -> None:
     """Leave the stamp of a job that has ended well."""
     made = {
+        "rule": rule,
         "asked": asked(params),
         "inputs": {path: digest(path) for path in inputs if path != str(AGAIN)},
         "outputs": {path: digest(path) for path in outputs},
@@ -92,7 +99,7 @@ def read(path: Path) -> dict[str, Any]:
     """A stamp; empty where there is none, or a damaged one."""
     try:
         made = json.loads(path.read_text(encoding="utf-8"))
-        return made if {"asked", "inputs", "outputs"} <= made.keys() else {}
+        return made if {"rule", "asked", "inputs", "outputs"} <= made.keys() else {}
     except (OSError, ValueError, AttributeError):
         return {}
 
@@ -100,10 +107,60 @@ def read(path: Path) -> dict[str, Any]:
 def sound(params: Mapping[str, Any], outputs: Sequence[str], cache: Cache) -> bool:
     """Whether results are what their stamp says, and what they would be asked for now."""
     made = read(stamp_of(outputs))
-    if not made or made["asked"] != asked(params) or set(made["outputs"]) != set(outputs):
+    if not made or set(made["outputs"]) != set(outputs) or _text(made["asked"]) != _text(params):
         return False
     files = (made["inputs"] | made["outputs"]).items()
     return all(cache.digest(path) == known for path, known in files)
+
+
+def changes(params: Mapping[str, Any], outputs: Sequence[str], cache: Cache) -> list[str]:
+    """What keeps results from being sound, a line each; none if they are."""
+    missing = [path for path in outputs if not os.path.exists(path)]
+    made = read(stamp_of(outputs))
+    if len(missing) == len(outputs):
+        return ["not made yet"]
+    if not made:
+        return ["nothing says what made it: its stamp is missing or damaged"]
+    lines = [f"{path} is missing" for path in missing]
+    lines += [
+        f"{path}: not what was written"
+        for path, known in made["outputs"].items()
+        if path not in missing and cache.digest(path) != known
+    ]
+    lines += [
+        f"{path}: changed since"
+        for path, known in made["inputs"].items()
+        if cache.digest(path) != known
+    ]
+    return lines + list(differences(made["asked"], asked(params)))
+
+
+def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    """Where two JSON values differ, a line each: `multiplier.confidence: 0.95 -> 0.9`.
+
+    Rows of the run sheet are told by their run.
+    """
+    if old == new:
+        return
+    old, new = _by_run(old), _by_run(new)
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in old | new:
+            below = f"{where}.{key}" if where else str(key)
+            yield from differences(old.get(key), new.get(key), below)
+    else:
+        before, after = (short(value) for value in (old, new))
+        yield f"{where}: {before} -> {after}" if before != after else f"{where}: changed"
+
+
+def _by_run(value: Any) -> Any:
+    rows = isinstance(value, list) and value and all(isinstance(each, dict) for each in value)
+    return {row["run"]: row for row in value} if rows and "run" in value[0] else value
+
+
+def short(value: Any, most: int = 60) -> str:
+    """A JSON value as text, cut where it is longer than `most`."""
+    text = "none" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def again(params: Mapping[str, Any], outputs: Sequence[str], cache: Cache) -> list[str]:
