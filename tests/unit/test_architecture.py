@@ -72,7 +72,7 @@ def against_the_flow(arrows):
                 continue
             if here in rank and there in rank and rank[there] < rank[here]:
                 continue
-            if here in ABOVE and (there in rank or (here, there) in (("cli", "study"), ("cli", "status"))):
+            if here in ABOVE and (there in rank or (here == "cli" and there in ABOVE)):
                 continue
             wrong.append(f"{source} -> {target}")
     return wrong
