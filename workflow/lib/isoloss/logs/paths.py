@@ -3,7 +3,7 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from os import PathLike
 from pathlib import Path
@@ -44,41 +44,74 @@ def cell_paths(folder: Path, cell: str) -> list[Path]:
     return [below(folder, part) for part in cell_parts(cell)]
 
 
-def cell_files(folder: Path, cell: str) -> list[Path]:
-    """Every file that the readers open for a cell of the run sheet; raises LogError."""
-    return [file for entry in entries(cell_paths(folder, cell)) for file in entry.files]
+def cell_files(folder: Path, cell: str, looked: set[str] | None = None) -> list[Path]:
+    """Every file that the readers open for a cell of the run sheet; raises LogError.
+
+    looked: gets the folders in which another name could change the answer.
+    """
+    if looked is None:
+        looked = set()
+    return [file for entry in entries(cell_paths(folder, cell), looked) for file in entry.files]
 
 
-def entries(paths: Paths) -> list[Entry]:
+@dataclass(frozen=True)
+class Logs:
+    """The files of cells of a run sheet, which are relative to a folder; each cell once.
+
+    looked: the folders in which another name could change the answer.
+    """
+
+    folder: Path
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    looked: set[str] = field(default_factory=set)
+
+    def of(self, cell: str) -> list[Path]:
+        """Every file that the readers open for a cell; raises LogError."""
+        if cell not in self.files:
+            self.files[cell] = cell_files(self.folder, cell, self.looked)
+        return self.files[cell]
+
+
+def entries(paths: Paths, looked: set[str] | None = None) -> list[Entry]:
     """Files and folders that are named, globs resolved, each once, matches in order of name.
 
     Hidden files and folders that are not named themselves are left out. Raises LogError for what
     does not exist, is not a file or folder, or is a symbolic link, inside a folder or matched by
     a glob, that leads out of that folder; for the whole file system, and for more than MOST files
-    and folders to look through.
+    and folders to look through. looked: gets the folders that were looked through.
     """
+    folders = set[str]() if looked is None else looked
     found: dict[Path, None] = {}
     for given in [paths] if isinstance(paths, (str, PathLike)) else paths:
         path = Path(given)
-        if not (matched := matches(path)):
+        if path.is_file():
+            found[path] = None
+            continue
+        if not (matched := matches(path, folders)):
             raise LogError(f"{path.as_posix()}: no such file, folder or match of a pattern")
         for match in matched:
             if match != path:
                 _inside(match, _root(path))
+            if match.is_symlink():  # what it leads to may become another
+                folders.add(os.path.dirname(os.path.realpath(match)))
             found[match] = None
-    for path in found:
-        if not path.is_dir() and not path.is_file():
+    inside = {path for path in found if path.is_dir()}
+    files = found.keys() - inside
+    for path in files:
+        if not path.is_file():
             raise LogError(f"{path.as_posix()}: not a regular file")
     # A pattern like `runs/**` matches folders and what is in them.
-    files = {path for path in found if not path.is_dir()}
     return [
-        Entry(path, tuple(f for f in _walk(path) if f not in files) if path.is_dir() else (path,))
+        Entry(
+            path,
+            tuple(f for f in _walk(path, folders) if f not in files) if path in inside else (path,),
+        )
         for path in found
-        if not path.is_dir() or not any(parent in found for parent in path.parents)
+        if path in files or inside.isdisjoint(path.parents)
     ]
 
 
-def matches(path: Path) -> list[Path]:
+def matches(path: Path, looked: set[str] | None = None) -> list[Path]:
     """What a path or a pattern names; a name with wildcards that exists is itself."""
     whole_system = path if "**" not in path.parts else _root(path)
     if whole_system.resolve() == Path(path.anchor or "/"):
@@ -87,17 +120,19 @@ def matches(path: Path) -> list[Path]:
         return [path]
     root = _root(path) if glob.has_magic(str(path)) else path
     parts = path.parts[len(root.parts) :]
-    return sorted({Path(match) for match in _matching(str(root), parts, _Looked(path))})
+    looking = _Looked(path, set() if looked is None else looked)
+    return sorted({Path(match) for match in _matching(str(root), parts, looking)})
 
 
 class _Looked:
-    """Counts the files and folders that were looked at for a path."""
+    """Counts the files and folders that were looked at for a path; adds the folders to a set."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.count = path, 0
+    def __init__(self, path: Path, folders: set[str]) -> None:
+        self.path, self.folders, self.count = path, folders, 0
 
-    def names(self, folder: str) -> Iterator[tuple[str, bool]]:
+    def entries(self, folder: str) -> Iterator[tuple[os.DirEntry[str], bool]]:
         """What a folder holds, and whether it is a folder; LogError when that has been too much."""
+        self.folders.add(folder or ".")
         try:
             with os.scandir(folder or ".") as found:
                 for entry in found:
@@ -107,7 +142,7 @@ class _Looked:
                             f"{self.path.as_posix()}: more than {MOST:,} files and folders to look "
                             "through; name the folder of the run"
                         )
-                    yield entry.name, entry.is_dir()
+                    yield entry, entry.is_dir()
         except OSError:  # gone, or not ours to read: as for `glob`
             return
 
@@ -127,19 +162,20 @@ def _matching(folder: str, parts: Sequence[str], looked: _Looked) -> Iterator[st
             here = folders.pop()
             if rest:
                 yield from _matching(here, rest, looked)
-            for name, is_folder in looked.names(here):
-                if not name.startswith("."):
-                    path = os.path.join(here, name)
+            for entry, is_folder in looked.entries(here):
+                if not entry.name.startswith("."):
+                    path = os.path.join(here, entry.name)
                     if not rest:
                         yield path
                     if is_folder:
                         folders.append(path)
     elif glob.has_magic(part):
-        for name, is_folder in looked.names(folder):
-            hidden = name.startswith(".") and not part.startswith(".")
-            if not hidden and fnmatch(name, part) and (is_folder or not rest):
-                yield from _matching(os.path.join(folder, name), rest, looked)
+        for entry, is_folder in looked.entries(folder):
+            hidden = entry.name.startswith(".") and not part.startswith(".")
+            if not hidden and fnmatch(entry.name, part) and (is_folder or not rest):
+                yield from _matching(os.path.join(folder, entry.name), rest, looked)
     else:
+        looked.folders.add(folder)  # where the name may come to be
         yield from _matching(os.path.join(folder, part), rest, looked)
 
 
@@ -160,18 +196,17 @@ def _inside(path: Path, root: Path) -> None:
         )
 
 
-def _walk(root: Path) -> list[Path]:
-    found, folders, looked = [], [str(root)], _Looked(root)
+def _walk(root: Path, looked: set[str]) -> list[Path]:
+    found, folders, looking = [], [str(root)], _Looked(root, looked)
     while folders:
-        here = folders.pop()
-        for name, is_folder in looked.names(here):
-            if name.startswith("."):
+        for entry, is_folder in looking.entries(folders.pop()):
+            if entry.name.startswith("."):
                 continue
-            path = os.path.join(here, name)
-            if link := os.path.islink(path):
-                _inside(Path(path), root)
+            if link := entry.is_symlink():
+                _inside(Path(entry.path), root)
+                looked.add(os.path.dirname(os.path.realpath(entry.path)))
             if is_folder and not link:
-                folders.append(path)
-            elif os.path.isfile(path):
-                found.append(Path(path))
+                folders.append(entry.path)
+            elif os.path.isfile(entry.path) if link else entry.is_file():
+                found.append(Path(entry.path))
     return sorted(found)

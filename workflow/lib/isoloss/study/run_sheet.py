@@ -1,28 +1,35 @@
 """The run sheet, data/<study>/runs.csv: one row a run, checked."""
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from isoloss.logs.errors import LogError
-from isoloss.logs.paths import below, cell_files, cell_parts, matches
-from isoloss.study.validation import InputError, did_you_mean, validate
+from isoloss.logs.paths import Logs, below, cell_parts, matches
+from isoloss.study.validation import InputError, did_you_mean, validator
 
 Row = dict[str, Any]
 
 
-def read_run_sheet(path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any]) -> list[Row]:
+def read_run_sheet(
+    path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any], logs: Logs | None = None
+) -> list[Row]:
     """Read and check a run sheet: one mapping a run, numbers as numbers, empty cells left out.
 
-    schema: of a row. arms: those of the study. Raises InputError for the first mistake.
+    schema: of a row. arms: those of the study. logs: gets the files of every run. Raises InputError
+    for the first mistake.
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such run sheet; `runs:` is a CSV, one row a run.")
     numbered = read_rows(path, schema, arms)
-    logs = {line: _files(path, line, row) for line, row in numbered}
+    logs = logs or Logs(path.parent)
+    for line, row in numbered:
+        _there(path, line, row, logs)
     _unique(path, numbered, logs)
     return [row for _, row in numbered]
 
@@ -36,8 +43,9 @@ def read_rows(
     a row. Raises InputError for the first mistake.
     """
     numbered = _rows(path, schema)
+    validate = validator(schema)
     for line, row in numbered:
-        validate(row, schema, f"{path}, line {line}, run {row.get('run', '?')}")
+        validate(row, f"{path}, line {line}, run {row.get('run', '?')}")
         if row["arm"] not in arms:
             raise InputError(
                 f"{path}, line {line}: arm `{row['arm']}` is not an arm of the study."
@@ -110,26 +118,28 @@ def _value(text: str, column: Mapping[str, Any]) -> str | float:
     return text
 
 
-def _files(path: Path, line: int, row: Row) -> list[Path]:
-    """The files of a run's log, none of which is missing; its architecture is there too."""
-    for part in cell_parts(row["log"]):
-        try:
-            found = matches(below(path.parent, part))
-        except LogError as error:
-            raise InputError(f"{path}, line {line}: log: {error}") from error
-        if not found:
-            raise _missing(path, line, "log", part)
+def _there(path: Path, line: int, row: Row, logs: Logs) -> None:
+    """Whether nothing of a run's log is missing, and its architecture is there too."""
+    try:
+        files = logs.of(row["log"])
+    except LogError as error:
+        for part in cell_parts(row["log"]):
+            if not _found(path.parent, part):
+                raise _missing(path, line, "log", part) from error
+        raise InputError(f"{path}, line {line}: log: {error}") from error
     if "architecture" in row and not (path.parent / row["architecture"]).is_file():
         raise _missing(path, line, "architecture", row["architecture"])
-    try:
-        files = cell_files(path.parent, row["log"])
-    except LogError as error:
-        raise InputError(f"{path}, line {line}: log: {error}") from error
     if not files:
         raise InputError(
             f"{path}, line {line}: log `{row['log']}` holds no file (hidden ones are not read)."
         )
-    return files
+
+
+def _found(folder: Path, part: str) -> bool:
+    try:
+        return bool(matches(below(folder, part)))
+    except LogError:
+        return True  # too much, which is another mistake
 
 
 def _missing(path: Path, line: int, name: str, part: str) -> InputError:
@@ -145,19 +155,24 @@ def _missing(path: Path, line: int, name: str, part: str) -> InputError:
     )
 
 
-def _unique(
-    path: Path, rows: Sequence[tuple[int, Row]], logs: Mapping[int, Sequence[Path]]
-) -> None:
+def _unique(path: Path, rows: Sequence[tuple[int, Row]], logs: Logs) -> None:
     """No log in two runs but in a store that holds several."""
-    lines: dict[Path, int] = {}
+    real = cache(os.path.realpath)  # of folders, which many logs share
+
+    def true(file: Path) -> str:
+        name = os.fspath(file)
+        folder, last = os.path.split(name)
+        return real(name) if os.path.islink(name) else os.path.join(real(folder or "."), last)
+
+    lines: dict[str, int] = {}
     for line, row in rows:
-        for file in {file.resolve(): file for file in logs[line]}.values():
-            if file.resolve() in lines and not _store(file):
+        for name, file in {true(file): file for file in logs.of(row["log"])}.items():
+            if name in lines and not _store(file):
                 raise InputError(
-                    f"{path}, line {line}: log `{row['log']}` is that of line "
-                    f"{lines[file.resolve()]} already ({file}); each run has a log of its own."
+                    f"{path}, line {line}: log `{row['log']}` is that of line {lines[name]} "
+                    f"already ({file}); each run has a log of its own."
                 )
-            lines[file.resolve()] = line
+            lines[name] = line
 
 
 def _store(file: Path) -> bool:

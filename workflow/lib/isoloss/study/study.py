@@ -10,7 +10,7 @@ from typing import Any
 
 from isoloss.fit.problem import FitError
 from isoloss.fit.request import ISOFLOP, NAMES, Request, require
-from isoloss.logs.paths import cell_files
+from isoloss.logs.paths import Logs
 from isoloss.points.axes import axes_of
 from isoloss.study.conventions import check_compute, check_costs, with_headline
 from isoloss.study.points_table import check_table_compute, read_points_table
@@ -34,14 +34,19 @@ class Study:
 
     settings: its file over the defaults, every section complete. typed: the sections as their
     stages take them. runs: rows of its run sheet, or of its table of points (absent cells left
-    out). folder: what the paths in the run sheet are relative to.
+    out). logs: their files, by cell of the run sheet, with the folder that paths are relative to.
     """
 
     name: str
     settings: Mapping[str, Any]
     typed: Sections
     runs: tuple[Mapping[str, Any], ...]
-    folder: Path
+    logs: Logs
+
+    @property
+    def folder(self) -> Path:
+        """What the paths in the run sheet are relative to."""
+        return self.logs.folder
 
     @property
     def arms(self) -> dict[str, Mapping[str, Any]]:
@@ -71,7 +76,7 @@ class Study:
 
     def files(self, run: Mapping[str, Any]) -> list[Path]:
         """Every file that the readers of a run's log open."""
-        return cell_files(self.folder, run["log"])
+        return self.logs.of(run["log"])
 
 
 def shards(
@@ -179,15 +184,16 @@ def _study(
             "table of final points; give one of the two."
         )
     sheet = Path(own.get("runs", table))
+    logs = Logs(sheet.parent)
     if table is None:
-        runs = read_run_sheet(sheet, rules["runs"], own["arms"])
+        runs = read_run_sheet(sheet, rules["runs"], own["arms"], logs)
         settings["compute"] = with_headline(path, settings["compute"], runs)
     else:
         runs = read_points_table(sheet, rules["points_table"], own["arms"], own["metrics"])
         settings["compute"] = check_table_compute(path, runs, settings["compute"])
         for section, known in (("figures", figures), ("tables", tables)):
             settings[section] = _without_logs(path, section, settings[section], known, own)
-    study = Study(path.stem, settings, typed(path, settings), tuple(runs), sheet.parent)
+    study = Study(path.stem, settings, typed(path, settings), tuple(runs), logs)
     _excluded(path, study)
     if table is None:
         for run in study.runs:

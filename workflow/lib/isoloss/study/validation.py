@@ -1,6 +1,6 @@
 """Checks of what people write by hand; each raises one message with place, value and mend."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
 from math import isfinite
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
 
 
 class InputError(ValueError):
@@ -99,12 +98,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def validate(instance: Any, schema: Mapping[str, Any], where: str) -> None:
     """Raise the first violation of a JSON schema as `where: key: what is wrong, what to do`."""
-    for key, number in _floats(instance):
-        if not isfinite(number):  # which no rule of a schema refuses
-            raise InputError(f"{where}: {key}: {number} is not a finite number.")
-    errors = sorted(Draft202012Validator(schema).iter_errors(instance), key=lambda e: str(e.path))
-    if errors:
-        raise InputError(f"{where}: {_explain(errors[0])}")
+    validator(schema)(instance, where)
+
+
+def validator(schema: Mapping[str, Any]) -> Callable[[Any, str], None]:
+    """A function that does what `validate` does, for many instances of one schema."""
+    from jsonschema import Draft202012Validator  # heavy, and not for every start
+
+    rules = Draft202012Validator(schema)
+
+    def validate(instance: Any, where: str) -> None:
+        for key, number in _floats(instance):
+            if not isfinite(number):  # which no rule of a schema refuses
+                raise InputError(f"{where}: {key}: {number} is not a finite number.")
+        errors = sorted(rules.iter_errors(instance), key=lambda e: str(e.path))
+        if errors:
+            raise InputError(f"{where}: {_explain(errors[0])}")
+
+    return validate
 
 
 def defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
