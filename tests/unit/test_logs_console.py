@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from isoloss.logs import Log, LogError, read
+from isoloss.logs import Log, LogError, patterns, read
 
 
 def log_of(folder: Path, lines: list[str], **mapping: object) -> Log:
@@ -231,3 +231,18 @@ def test_checkpoints_of_an_attempt_that_was_given_up_are_a_segment(tmp_path: Pat
 def test_a_format_that_a_file_is_not_of_gives_an_error(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="no column 'loss'"):
         log_of(tmp_path, [megatron(s) for s in STEPS], format="nanogpt")
+
+
+@pytest.mark.parametrize(
+    ("expression", "certain"),
+    [
+        (r"^step \d+/\d+ loss: ", (" loss: ",)),
+        (r"^(?:iter \d+: loss |val \d+: x)", (": loss ", "val ")),
+        (r"\d+ (?:loss)?", (" ",)),
+        (r"(?:loss|\d+)", ()),
+        (r"one\ntwo.", ("one",)),
+        (r"\d+", ()),
+    ],
+)
+def test_texts_without_which_an_expression_cannot_match(expression, certain):
+    assert patterns.words(expression) == certain

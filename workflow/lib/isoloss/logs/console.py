@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from isoloss.logs import lines
 from isoloss.logs.kinds import Kind
-from isoloss.logs.patterns import Console, Line
+from isoloss.logs.patterns import Console, Line, words
 from isoloss.logs.printed import Broken, Found, Parse, Row, plain, scan, value
 from isoloss.logs.records import Format, Source
 
@@ -131,8 +131,11 @@ def _aggregation(line: Line, found: Found, head: bytes) -> str:
     return f"window_mean({window:g})" if window > 1 else "step"
 
 
-def _sniff(head: bytes, console: Console) -> bool:
-    head = _RANKS.sub(b"", plain(head))
+def _sniff(head: bytes, console: Console, certain: tuple[bytes, ...]) -> bool:
+    head = plain(head)
+    if certain and not any(word in head for word in certain):
+        return False
+    head = _RANKS.sub(b"", head)
     return bool(re.search(console.recognise.encode(), head, re.MULTILINE)) and not (
         console.unless and re.search(console.unless.encode(), head, re.MULTILINE)
     )
@@ -142,7 +145,11 @@ def described(console: Console, parse: Parse | None = None) -> Format:
     """The format that a table describes; `parse` finds its records where expressions cannot."""
     return Format(
         console.name,
-        partial(_sniff, console=console),
+        partial(
+            _sniff,
+            console=console,
+            certain=tuple(word.encode() for word in words(console.recognise)),
+        ),
         partial(_read, keep=None, console=console, parse=parse),
         console.preset,
         read_columns=partial(_read, console=console, parse=parse),

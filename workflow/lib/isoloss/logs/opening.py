@@ -62,9 +62,7 @@ def looks_like(head: bytes) -> str:
     return f"text, in lines of about {len(text) // (text.count(chr(10)) + 1)} characters"
 
 
-def _compression(path: Path) -> str | None:
-    with _regular(path) as raw:
-        start = raw.read(6)
+def _compression(start: bytes) -> str | None:
     return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
 
 
@@ -187,14 +185,17 @@ def opened(path: Path, notes: list[str] | None = None) -> BinaryIO:
     unnamed temporary file, so that memory stays bounded; above 256 MiB and a hundred times the
     compressed size reading stops with a LogError. `notes` takes what a reader should know.
     """
-    kind = _compression(path)
+    raw = _regular(path)
+    first = raw.read(HEAD)
+    kind = _compression(first)
+    if kind is None and _utf16(first) is None:
+        raw.seek(0)
+        return raw
+    raw.close()
     limit = max(_MAX_RATIO * path.stat().st_size, _ALWAYS_ALLOWED) if kind else float("inf")
     chunks = _bounded(_content(path, kind), limit, [] if notes is None else notes)
     first = next(chunks, b"")
     encoding = _utf16(first[:HEAD])
-    if kind is None and encoding is None:
-        chunks.close()
-        return _regular(path)
     plain = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         for chunk in _recoded(first, chunks, encoding):
@@ -215,14 +216,17 @@ def _recoded(first: bytes, rest: Iterator[bytes], encoding: str | None) -> Itera
 
 def head(path: Path, size: int = HEAD) -> bytes:
     """The first bytes of the content, decompressed, as UTF-8 if it is text in UTF-16."""
-    start = b""
-    chunks = _bounded(_content(path, _compression(path)), float("inf"), [])
-    for chunk in chunks:
-        start += chunk
-        if len(start) >= size:
-            break
-    chunks.close()
-    start = start[:size]
+    with _regular(path) as raw:
+        start = raw.read(size)
+    if kind := _compression(start):
+        start = b""
+        chunks = _bounded(_content(path, kind), float("inf"), [])
+        for chunk in chunks:
+            start += chunk
+            if len(start) >= size:
+                break
+        chunks.close()
+        start = start[:size]
     encoding = _utf16(start)
     if encoding:
         start = start.decode(encoding, "replace").encode()

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -27,6 +28,8 @@ class _Dialect:
 
 
 def _cells(text: str, delimiter: str) -> list[str]:
+    if not any(sign in text for sign in '"\r\0'):
+        return text.split(delimiter)  # what `csv` does where it has nothing to decide
     return next(csv.reader([text], delimiter=delimiter, strict=True), [])
 
 
@@ -50,25 +53,31 @@ def _is_number(cell: str) -> bool:
 
 def _decimal(delimiter: str, rows: Sequence[Sequence[str]]) -> str:
     """The decimal sign: a comma if a cell is 3,14; 3,141 alone may mean thousands, so it is not."""
+    if delimiter == ",":
+        return "."
     commas = [c.strip() for row in rows for c in row if _COMMA_NUMBER.fullmatch(c.strip())]
-    return "," if delimiter != "," and any(not _THOUSANDS.fullmatch(c) for c in commas) else "."
+    return "," if any(not _THOUSANDS.fullmatch(c) for c in commas) else "."
 
 
+@lru_cache(maxsize=1)  # who recognises a file reads it next
 def _dialect(head: bytes) -> tuple[_Dialect, list[str], list[list[str]]] | None:
     """Delimiter and decimal sign of a text, its header and some rows, or None if it is no table."""
-    text = [line.rstrip("\r") for line in head.decode(errors="replace").split("\n")[:200]]
+    start = b"\n".join(head.split(b"\n", 200)[:200])
+    text = [line.rstrip("\r") for line in start.decode(errors="replace").split("\n")]
     text = [line for line in text if line.strip()]
     if not text:
         return None
     for delimiter in sorted(_DELIMITERS, key=lambda d: -text[0].count(d)):
         try:
-            rows = [_cells(line, delimiter) for line in text]
+            header = [name.strip() for name in _cells(text[0], delimiter)]
+            if not _is_header(header):
+                continue
+            rows = [_cells(line, delimiter) for line in text[1:]]
         except csv.Error:
             continue
-        header = [name.strip() for name in rows[0]]
-        whole = [row for row in rows[1:] if len(row) == len(header)]
+        whole = [row for row in rows if len(row) == len(header)]
         numeric = [row for row in whole if any(_is_number(c) for c in row)]
-        if _is_header(header) and numeric and 2 * len(numeric) >= len(rows) - 1:
+        if numeric and 2 * len(numeric) >= len(rows):
             return _Dialect(delimiter, _decimal(delimiter, whole)), header, whole
     return None
 

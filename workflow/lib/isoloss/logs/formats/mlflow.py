@@ -29,7 +29,7 @@ _META = re.compile(r"^(run_id|run_name|lifecycle_stage): *(?:'(.*)'|\"(.*)\"|(.*
 
 def sniff(head: bytes) -> bool:
     """Its first lines are those of a metric: time in ms, value and step."""
-    lines = head.split(b"\n")[:-1][:8]
+    lines = head.split(b"\n", 8)[:-1]
     return bool(lines) and all(_TYPICAL.fullmatch(line) for line in lines)
 
 
