@@ -397,3 +397,74 @@ def test_histories_of_weights_and_biases(tmp_path: Path, kind: str) -> None:
     np.testing.assert_allclose(log.table["value"] * log.table["step"], 5, rtol=1e-9)
     assert log.table["wall_time_s"].iloc[0] == 1.76e9
     assert any("exactly 10,000 points" in note for note in log.notes)
+
+
+def with_loss(cells: dict[int, str], **keys: str) -> list[str]:
+    """JSON lines in which some losses are other cells, and to which keys are added."""
+    added = "".join(f', "{key}": {cell}' for key, cell in keys.items())
+    return [
+        f'{{"step": {step}, "tokens": {step * 1000}, "loss": {cells.get(step, loss)}{added}}}'
+        for step, loss in enumerate(LOSS, 1)
+    ]
+
+
+@pytest.mark.parametrize("bad", [range(1, 301), range(900, 1200), range(2500, 2510)])
+@pytest.mark.parametrize("cell", ['"warm"', "{}", '"1e"'])
+def test_words_among_numbers_go_to_the_quarantine_wherever_they_stand(tmp_path, bad, cell):
+    log = log_of(tmp_path, with_loss(dict.fromkeys(bad, cell)))
+    if cell == "{}":  # an object without keys logs nothing
+        assert log.quarantine.empty
+    else:
+        assert log.quarantine["offset"].tolist() == list(bad)
+    assert_whole(log, tuple(bad))
+
+
+@pytest.mark.parametrize("cell", ['"loss"', "true"])
+def test_a_column_of_words_is_not_used(tmp_path, cell):
+    log = log_of(tmp_path, with_loss({}, train_loss=cell), metrics={"loss": "train_loss"})
+    assert log.table.empty
+    assert [note.split(": ", 1)[1] for note in log.notes] == [
+        "column 'train_loss' holds text and is not used"
+    ]
+    assert_whole(log_of(tmp_path, with_loss({}, train_loss=cell)))
+
+
+@pytest.mark.parametrize("size", [50, N])
+def test_times_as_text_are_read_in_seconds(tmp_path, size):
+    lines = with_loss({}, time='"1970-01-01T00:01:00"')[:size]
+    log = log_of(tmp_path, lines)
+    np.testing.assert_array_equal(log.table["wall_time_s"], np.full(size, 60.0))
+
+
+@pytest.mark.parametrize("late", [20, 400, 2000])
+def test_keys_that_come_late_are_read(tmp_path, late):
+    lines = json_lines()
+    lines[late:] = [
+        line.replace("{", '{"val_loss": 2.5, "x": {"y": [1]}, ', 1) for line in lines[late:]
+    ]
+    log = log_of(tmp_path, lines)
+    counts = log.table.groupby("metric", observed=True)["value"].count()
+    assert counts.to_dict() == {"loss": N, "eval_loss": N - late}
+
+
+def test_a_metric_a_line_is_known_by_its_name(tmp_path):
+    lines = [f'{{"step": {s}, "name": "loss", "value": {loss}}}' for s, loss in enumerate(LOSS, 1)]
+    np.testing.assert_array_equal(log_of(tmp_path, lines).table["value"], LOSS)
+    lines = [f'{{"step": {s}, "name": "a", "loss": {loss}}}' for s, loss in enumerate(LOSS, 1)]
+    np.testing.assert_array_equal(log_of(tmp_path, lines).table["value"], LOSS)
+
+
+@pytest.mark.parametrize(
+    ("cells", "digits"),
+    [
+        ("{:.4f}", 5),
+        ("{:.13f}", 14),
+        ("{:.14f}", None),
+        ("{:.17f}", None),
+        ("{:.6e}", 7),
+    ],
+)
+def test_the_digits_of_a_metric_are_those_of_most_of_its_values(tmp_path, cells, digits):
+    loss = 2 + np.random.default_rng(0).random(500)
+    lines = [f'{{"step": {s}, "loss": {cells.format(x)}}}' for s, x in enumerate(loss, 1)]
+    assert log_of(tmp_path, lines).table["digits"].fillna(0).eq(digits or 0).all()

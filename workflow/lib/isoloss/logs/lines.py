@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 from typing import BinaryIO
 
 import numpy as np
@@ -125,6 +126,12 @@ def tables(
     Blocks are read ahead in other threads; `state` is what `slow` may change and `fast` depends
     on: a block that was read ahead in another state is read again.
     """
+    rest = blocks(file)
+    start = list(islice(rest, 2))
+    if len(start) < 2:  # a small file, for which threads are not worth their while
+        for block in start:
+            yield from _refined(block, fast(block), fast, slow)
+        return
     ahead: deque[tuple[Lines, object, Future[pa.Table | None]]] = deque()
 
     def first() -> Iterator[pa.Table]:
@@ -133,7 +140,7 @@ def tables(
         yield from _refined(block, table if then == state() else fast(block), fast, slow)
 
     with ThreadPoolExecutor(_AHEAD) as pool:
-        for block in blocks(file):
+        for block in chain(start, rest):
             ahead.append((block, state(), pool.submit(fast, block)))
             if len(ahead) > _AHEAD:
                 yield from first()

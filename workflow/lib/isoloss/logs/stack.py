@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -70,10 +71,14 @@ def stacked(tables: Iterable[pa.Table]) -> pa.Table:
     The columns grow in place: Arrow's many small buffers, freed here and there, would stay with its
     allocator and double the memory. A column with few values is run-end encoded.
     """
+    tables = iter(tables)
+    start = list(islice(tables, 2))
+    if len(start) == 1:
+        return start[0].combine_chunks()
     dense: dict[str, _Dense] = {"offset": _Dense(np.empty(0, np.int64))}
     sparse: dict[str, _Sparse] = {}
     n = 0
-    for table in tables:
+    for table in chain(start, tables):
         columns = dict(zip(table.column_names, table.columns, strict=True))
         for name in list(dense):
             if name not in columns or columns[name].null_count:

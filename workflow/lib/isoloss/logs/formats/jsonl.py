@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -20,11 +21,12 @@ from isoloss.logs.stack import stacked
 _NAMES, _VALUES = ("metric", "name", "key", "tag"), ("value", "val")
 _SAMPLE = 1000
 _DEEP = 200
-_START = 1 << 14
+_HEAD, _START = 1 << 20, 1 << 14
 _CELLS = 1 << 22  # of a table that Arrow makes, whatever the lines hold
 # null and quoted words are numbers that are missing, not keys that are missing.
 _MISSING = re.compile(rb':\s*(?:null|"[+-]?(?:nan|null|none)")(?=\s*[,}])', re.IGNORECASE)
 _NULL = b"null"
+_DECODER = json.JSONDecoder()
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -48,9 +50,9 @@ def cell(value: Any) -> float | None:
 def objects(line: bytes) -> list[dict[str, Any]]:
     """The objects of a line: one, or several if lines were glued; padding of NULs is left out."""
     text = line.strip(b"\0 \t\r").decode()
-    decoder, found, at = json.JSONDecoder(), [], 0
+    found, at = [], 0
     while at < len(text):
-        record, at = decoder.raw_decode(text, at)
+        record, at = _DECODER.raw_decode(text, at)
         if not isinstance(record, dict):
             raise ValueError("not an object")
         found.append(record)
@@ -122,37 +124,118 @@ def _parsed(data: bytes, **options: Any) -> pa.Table | None:
 
 
 def _numbers(kind: pa.DataType) -> pa.DataType:
-    """A type with doubles in the place of all numbers."""
+    """A type with doubles in the place of all numbers, and times as the texts that they are."""
     if pa.types.is_struct(kind):
         return pa.struct([field.with_type(_numbers(field.type)) for field in kind])
+    if pa.types.is_timestamp(kind):
+        return pa.string()
     number_ = pa.types.is_integer(kind) or pa.types.is_null(kind)
     return pa.float64() if number_ else kind
 
 
+def _leaves(column: pa.ChunkedArray, name: str) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    """The columns in a column, by the names that `flat` gives them.
+
+    ValueError where some rows do not have the outer one: names need not be in every row.
+    """
+    if not pa.types.is_struct(column.type):
+        yield name, column
+        return
+    if column.null_count:
+        raise ValueError(name)
+    for field, inner in zip(column.type, column.flatten(), strict=True):
+        yield from _leaves(inner, f"{name}.{field.name}")
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What the start of a file says of the whole of it.
+
+    names: that it logs. kinds: of the columns that do not hold numbers. long: the keys of name and
+    value if every object holds one metric by name. known: the types that Arrow finds. data, table:
+    lines that have these types, and what Arrow reads in them.
+    """
+
+    names: dict[str, None]
+    kinds: Kinds
+    long: tuple[str, str] | None = None
+    known: pa.Schema | None = None
+    data: bytes = b""
+    table: pa.Table | None = None
+
+    @classmethod
+    def of(cls, head: bytes) -> "_Start":
+        """From the first bytes of a file."""
+        known = _types(head)
+        try:
+            quick = None if known is None else cls._quick(head, known)
+        except ValueError:  # UnicodeDecodeError, too
+            quick = None
+        return quick or cls._thorough(head, known)
+
+    @classmethod
+    def _quick(cls, head: bytes, known: pa.Schema) -> "_Start | None":
+        """By Arrow, where each line is an object of the same kinds of value; what it says of the
+        first lines is what `_thorough` says."""
+        if len(head) == _HEAD:
+            head = b"".join(head[: head.rfind(b"\n") + 1].splitlines(keepends=True)[:_SAMPLE])
+        if head.count(b"\n") * len(known) > _CELLS or not _whole(lines.Lines(1, head)):
+            return None
+        table = _parsed(head, explicit_schema=known, unexpected_field_behavior="error")
+        if table is None:
+            return None
+        pairs = zip(table.column_names, table.columns, strict=True)
+        leaves = [leaf for name, column in pairs for leaf in _leaves(column, name)]
+        columns = dict(leaves)
+        named = any(name in columns and pa.types.is_string(columns[name].type) for name in _NAMES)
+        if len(columns) < len(leaves) or (named and not columns.keys().isdisjoint(_VALUES)):
+            return None
+        texts = {
+            name: map(str, column.slice(0, _SAMPLE).drop_null().to_pylist())
+            for name, column in leaves
+            if pa.types.is_string(column.type) or pa.types.is_boolean(column.type)
+        }
+        return cls(dict.fromkeys(columns), Kinds.of(texts), None, known, head, table)
+
+    @classmethod
+    def _thorough(cls, head: bytes, known: pa.Schema | None) -> "_Start":
+        """Line by line."""
+        sample = records(head)
+        texts: dict[str, list[str]] = {}
+        for record in sample:
+            for name, value in flat(record):
+                if isinstance(value, (str, int, float)):
+                    texts.setdefault(name, []).append(str(value))
+        names = dict.fromkeys(name for record in sample for name, _ in flat(record))
+        return cls(names, Kinds.of(texts), _long(sample), known)
+
+
+def _types(head: bytes) -> pa.Schema | None:
+    """The names and types that Arrow finds in the first lines, if they are one object each."""
+    first = lines.Lines(1, head[: head.rfind(b"\n", 0, _START) + 1])
+    found = _parsed(first.data) if first.data and _whole(first) else None
+    try:
+        kinds = [] if found is None else [f.with_type(_numbers(f.type)) for f in found.schema]
+    except UnicodeDecodeError:
+        return None
+    return pa.schema(kinds) if kinds else None
+
+
 class _Reader:
-    def __init__(
-        self, keep: frozenset[str] | None, long: tuple[str, str] | None, kinds: Kinds
-    ) -> None:
-        self.keep, self.long, self.kinds = keep, long, kinds
-        self.schema = None if keep is None else _schema(keep)
-        if self.schema is not None and long is not None:
-            for name, kind in zip(long, (pa.string(), pa.float64()), strict=True):
+    def __init__(self, keep: frozenset[str] | None, start: _Start) -> None:
+        self.long, self.kinds = start.long, start.kinds
+        self.keep = None if keep is None else keep - self.kinds.texts
+        self.schema = None if self.keep is None else _schema(self.keep)
+        if self.schema is not None and self.long is not None:
+            for name, kind in zip(self.long, (pa.string(), pa.float64()), strict=True):
                 at = self.schema.get_field_index(name)
                 field = pa.field(name, kind)
                 self.schema = self.schema.append(field) if at < 0 else self.schema.set(at, field)
-        self.known: pa.Schema | None = None
+        self.known = start.known
+        self.start: _Start | None = start
         self.quarantine: list[Bad] = []
         self.notes: list[str] = []
-        self.seen: dict[str, None] = {}
-
-    def learn(self, start: bytes) -> None:
-        """Take names and types from the start of the file."""
-        block = lines.Lines(1, start[: start.rfind(b"\n", 0, _START) + 1])
-        if self.keep and block.data and _whole(block):
-            found = _parsed(block.data)
-            if found is not None:
-                kinds = [field.with_type(_numbers(field.type)) for field in found.schema]
-                self.known = pa.schema(kinds)
+        self.seen = start.names
 
     def fast(self, block: lines.Lines) -> pa.Table | None:
         """The block by Arrow if its lines are one whole object each, else None."""
@@ -182,7 +265,9 @@ class _Reader:
         table would grow with the square of the lines.
         """
         n, table = data.count(b"\n") + 1, None
-        if self.known is not None and n * len(self.known) <= _CELLS:
+        if self.start is not None and self.start.data == data:  # read already
+            table, self.start = self.start.table, None
+        elif self.known is not None and n * len(self.known) <= _CELLS:
             table = _parsed(data, explicit_schema=self.known, unexpected_field_behavior="error")
         if table is None:
             table = _parsed(data, explicit_schema=self.schema, unexpected_field_behavior="ignore")
@@ -305,19 +390,10 @@ def _long(sample: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:
 
 def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
     start = file.tell()
-    head = file.read(1 << 20)
-    sample = records(head)
+    head = file.read(_HEAD)
     file.seek(start)
-    texts: dict[str, list[str]] = {}
-    for record in sample:
-        for name, value in flat(record):
-            if isinstance(value, (str, int, float)):
-                texts.setdefault(name, []).append(str(value))
-    kinds = Kinds.of(texts)
-    notes = kinds.notes(keep) if keep is not None else []
-    reader = _Reader(keep and keep - kinds.texts, _long(sample), kinds)
-    reader.learn(head)
-    reader.seen.update(dict.fromkeys(name for record in sample for name, _ in flat(record)))
+    reader = _Reader(keep, _Start.of(head))
+    notes = reader.kinds.notes(keep) if keep is not None else []
     table = stacked(lines.tables(file, reader.fast, reader.slow))
     return Source(
         (Block(table),),
@@ -339,7 +415,7 @@ def read_columns(file: BinaryIO, keep: frozenset[str]) -> Source:
 
 def sniff(head: bytes) -> bool:
     """Most of the first lines are JSON objects."""
-    body = [line for line in head.split(b"\n")[:50] if line.strip(b"\0 \t\r")]
+    body = [line for line in head.split(b"\n", 50)[:50] if line.strip(b"\0 \t\r")]
     whole = body[:-1] if len(body) > 1 and len(head) >= 1 << 16 else body
     good = sum(line.lstrip(b"\0 \t").startswith(b"{") and bool(records(line)) for line in whole)
     return good > len(whole) / 2
