@@ -1,5 +1,6 @@
 """The files of a log in order, as one table with segments."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -89,13 +90,15 @@ def _segments(files: list[tuple[str, Rows]], notes: list[str]) -> npt.NDArray[np
 
 
 def assembled(
+    run: str,
     files: list[tuple[str, Rows]],
     metrics: list[str],
     aggregations: list[str],
     digits: dict[str, int],
     notes: list[str],
-) -> pd.DataFrame:
-    """The table of all files in their order, with segments, digits and notes on what is lost.
+) -> tuple[pd.DataFrame, list[str]]:
+    """The table of all files in their order, with segments and digits; what of the notes is about
+    what the log has lost.
 
     The rows are taken out of `files`. `digits`: those that the readers know, by metric.
     """
@@ -105,19 +108,23 @@ def assembled(
     step, metric, value = (joined(parts, name) for name in ("step", "metric", "value"))
     kind = joined(parts, "aggregation")
     printed = np.zeros(len(value), np.int8)
+    lossy: list[str] = []
     for code, name in enumerate(metrics):
         here = metric == code
         count = int(np.count_nonzero(here))
         known = digits.get(name) or digits_of(_sample(value, here, count))
         printed[here] = known or 0
-        kinds = np.unique(kind[:1] if kind.strides == (0,) else kind[here]).tolist()
+        kinds = pd.unique(kind[:1] if kind.strides == (0,) else kind[here]).tolist()
         here &= ~np.isfinite(value)
         if here.any():
             first, broken = step[np.argmax(here)], np.count_nonzero(here)
             notes.append(f"{name} is not finite in {broken} rows, first at step {first:g}")
-        notes += losses(name, count, known, [aggregations[k] for k in kinds])
-    return pd.DataFrame(
+        lost = losses(name, count, known, [aggregations[k] for k in kinds])
+        notes += lost
+        lossy += lost if count else []
+    table = pd.DataFrame(
         {
+            "run": labels(np.broadcast_to(np.int8(0), len(value)), [run]),
             "segment": segment,
             "source": labels(_files(sizes), [name for name, _ in files]),
             "offset": joined(parts, "offset"),
@@ -133,6 +140,7 @@ def assembled(
         },
         copy=False,
     )
+    return table, lossy
 
 
 def _files(sizes: list[int]) -> npt.NDArray[Any]:
@@ -160,4 +168,10 @@ def labels(codes: npt.NDArray[Any], names: list[str]) -> pd.Categorical:
         codes = np.broadcast_to(codes[0].astype(small), len(codes))
     else:
         codes = np.ascontiguousarray(codes, small)
-    return pd.Categorical.from_codes(codes, names)
+    return pd.Categorical.from_codes(codes, dtype=_dtype(tuple(names)))
+
+
+@lru_cache
+def _dtype(names: tuple[str, ...]) -> pd.CategoricalDtype:
+    """The type of a column of labels; most are the same from run to run."""
+    return pd.CategoricalDtype(list(names))

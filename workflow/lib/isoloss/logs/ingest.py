@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from isoloss.logs.lossy import losses
 from isoloss.logs.paths import cell_paths
 from isoloss.logs.reading import Log, read
 from isoloss.logs.records import LogError
@@ -54,7 +53,6 @@ def ingest(
         tables.append(table)
         got.quarantine.insert(0, "run", run["run"])
         quarantines.append(got.quarantine)
-        lossy = _lossy(table)
         row |= {
             "format": got.format,
             "values": len(table),
@@ -62,8 +60,8 @@ def ingest(
             "quarantined": len(got.quarantine),
             "logged_tokens": table["tokens"].max(),
             "tokens_from": " + ".join(sorted(set(table["tokens_from"]) - {""})),
-            "lossy": " | ".join(lossy),
-            "notes": " | ".join(note for note in got.notes if note not in lossy),
+            "lossy": " | ".join(got.lossy),
+            "notes": " | ".join(note for note in got.notes if note not in got.lossy),
         }
     return Ingested(
         pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(),
@@ -89,20 +87,10 @@ def _read(
         max_bad_fraction=settings.max_bad_fraction,
         **settings.columns,
     )
-    if got.table[["tokens", "compute_pflop_s_days"]].isna().all(axis=None):
+    if all(got.table[name].isna().all() for name in ("tokens", "compute_pflop_s_days")):
         raise LogError(
             f"{run['log']}: no tokens and no compute in this log. Name the column in the study "
             "(`log: {tokens: ...}` or `log: {compute: ...}`), or give `tokens_per_step` in the "
             "run sheet to count tokens from the steps."
         )
     return got
-
-
-def _lossy(table: pd.DataFrame) -> list[str]:
-    """What the log has lost, by metric: digits, points, steps between."""
-    notes = []
-    for metric, values in table.groupby("metric", observed=True):
-        few = values["digits"].min()
-        digits = None if pd.isna(few) else int(few)
-        notes += losses(str(metric), len(values), digits, list(values["aggregation"].unique()))
-    return notes

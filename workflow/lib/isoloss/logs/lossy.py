@@ -22,6 +22,8 @@ def digits_of(values: npt.NDArray[np.float64]) -> int | None:
     if len(finite) == 0:
         return None
     sample = finite[:: max(1, len(finite) // _SAMPLE)]
+    if 2 * np.count_nonzero(_long(sample)) > len(sample):
+        return None
     # 17 digits of a float32 stand for its 9; they are all there is, hence full precision.
     counts = [
         len(f"{v!r}".lower().split("e")[0].strip("-0").replace(".", "").strip("0"))
@@ -29,6 +31,17 @@ def digits_of(values: npt.NDArray[np.float64]) -> int | None:
     ]
     digits = int(np.median(counts))
     return None if digits >= _FULL or digits == 0 else digits
+
+
+def _long(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which values surely have `_FULL` digits: no decimal number with as many is the value.
+
+    Powers of ten up to 22 are exact, so that a quotient is the double next to a decimal number.
+    """
+    power = _FULL - 1 - np.floor(np.log10(np.abs(values)))
+    scale = 10.0 ** np.clip(power, 0, 22)
+    nearest = np.rint(values * scale) / scale
+    return np.asarray((power >= 0) & (power <= 22) & (nearest != values))
 
 
 def losses(metric: str, count: int, digits: int | None, aggregations: Sequence[str]) -> list[str]:

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from isoloss.logs import opening, sources
-from isoloss.logs.assembly import assembled, labels, ordered
+from isoloss.logs.assembly import assembled, ordered
 from isoloss.logs.columns import Wanted
 from isoloss.logs.longtable import Rows, long_rows
 from isoloss.logs.paths import Entry, Paths
@@ -27,12 +26,14 @@ class Log:
     quarantine: source, offset, reason, head: the records that could not be read.
     format: the name of the format.
     notes: what a reader of the table should know.
+    lossy: those of the notes that say what the log has lost: digits, points, steps between.
     """
 
     table: pd.DataFrame
     quarantine: pd.DataFrame
     format: str
     notes: tuple[str, ...]
+    lossy: tuple[str, ...] = ()
 
 
 def detect(path: Paths) -> str:
@@ -111,9 +112,8 @@ def read(
         by_name[name] = long_rows(blocks, columns, its_units, aggregations, digits, notes)
     order = ordered(by_name, kind.cumulative, notes)
     files = [(name, by_name.pop(name)) for name in order]
-    table = assembled(files, list(columns.metrics), aggregations, digits, notes)
-    table.insert(0, "run", labels(np.zeros(len(table), np.int8), [run]))
-    return Log(table, quarantine, kind.name, tuple(notes))
+    table, lossy = assembled(run, files, list(columns.metrics), aggregations, digits, notes)
+    return Log(table, quarantine, kind.name, tuple(notes), tuple(lossy))
 
 
 def _sources(
