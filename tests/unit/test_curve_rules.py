@@ -167,6 +167,19 @@ def test_each_value_is_judged_by_the_window_around_it(window):
     assert list(spikes(values, window, 1)) == expected
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(3, 40),
+    st.integers(0, 2),
+    st.sampled_from([0.5, 3.0, 10.0]),
+    st.lists(st.one_of(st.integers(0, 5), st.floats(-1e6, 1e6)), min_size=40, max_size=120),
+)
+def test_every_value_is_judged_as_by_the_definition(window, digits, mads, values):
+    values = np.round(np.array(values, float), digits)
+    here = [judged(values, i, window, mads) for i in range(len(values))]
+    np.testing.assert_array_equal(spikes(values, window, mads), here)
+
+
 def test_a_long_curve_is_judged_like_a_short_one():
     values = np.random.default_rng(2).normal(2, 0.1, 2**14 + 300)
     flags = spikes(values, 25, 3)

@@ -1,6 +1,7 @@
 """What is wrong with a curve: rules on the values of one metric of one run, in order of step."""
 
 from bisect import bisect_right
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ MAD_TO_SD = 1.4826  # of a normal distribution
 NEAR_SDS = 3.0  # a value within so many standard deviations of the best level is as good as it
 SHORTEST = 5  # values: fewer are no level
 NEIGHBOURS = 10  # stretches at either side that a stretch of equal values is compared with
-BLOCK = 1 << 14  # windows whose medians are taken at a time, to bound the memory
+BLOCK = 1 << 14  # windows that are dealt with at a time, to bound the memory
 
 
 def spikes(values: Floats, window: int, mads: float) -> Flags:
@@ -25,17 +26,62 @@ def spikes(values: Floats, window: int, mads: float) -> Flags:
     first and the last half window are judged by the first and the last full window. A window
     without any spread (MAD 0) flags nothing.
     """
-    windows = np.lib.stride_tricks.sliding_window_view(values, window)
-    median, mad = np.empty(len(windows)), np.empty(len(windows))
-    for start in range(0, len(windows), BLOCK):
-        block = windows[start : start + BLOCK]
-        here = np.median(block, axis=1)
-        median[start : start + BLOCK] = here
-        mad[start : start + BLOCK] = np.median(np.abs(block - here[:, None]), axis=1)
-    nearest = np.clip(np.arange(len(values)) - window // 2, 0, len(windows) - 1)
+    level = moving_median(values, window)
+    nearest = np.clip(np.arange(len(values)) - window // 2, 0, len(level) - 1)
     lowest = np.minimum.accumulate(np.concatenate([values[:1], values[:-1]]))
-    limit = mads * MAD_TO_SD * mad[nearest]
-    return np.asarray((limit > 0) & (values - np.maximum(median[nearest], lowest) > limit))
+    rise = values - np.maximum(level[nearest], lowest)
+    flags = rise > mads * MAD_TO_SD * _least_mad(values, window)[nearest]
+    windows = np.lib.stride_tricks.sliding_window_view(values, window)
+    rows = np.flatnonzero(flags)
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        here = nearest[block]
+        mad = np.median(np.abs(windows[here] - level[here, None]), axis=1)
+        limit = mads * MAD_TO_SD * mad
+        flags[block] = (limit > 0) & (rise[block] > limit)
+    return flags
+
+
+def _least_mad(values: Floats, window: int) -> Floats:
+    """What the MAD of each window is not below, at far less cost than the MADs themselves.
+
+    Half of a window lies within one MAD of its median. A window has `whole` parts of `size` values
+    in it, and so one of them has `some` values that are no further apart than two MADs.
+    """
+    size = max(1, window // 4)
+    whole = (window - size + 1) // size
+    some = -(-(window // 2 - (window - whole * size)) // whole)
+    n = len(values) // size
+    if some < 2:
+        return np.zeros(len(values) - window + 1)
+    parts = np.sort(values[: n * size].reshape(n, size), axis=1)
+    spread = (parts[:, some - 1 :] - parts[:, : size - some + 1]).min(axis=1)
+    first = -(-np.arange(len(values) - window + 1) // size)
+    least = np.lib.stride_tricks.sliding_window_view(spread, whole).min(axis=1)
+    return np.asarray(least[first] / 2 * (1 - 1e-9))
+
+
+def moving_median(values: Floats, window: int) -> Floats:
+    """The medians of all windows of so many values: shape (n - window + 1,).
+
+    values: shape (n,), finite.
+    """
+    if len(values) > BLOCK:
+        return _moving_median(values, window)
+    return _remembered(np.ascontiguousarray(values).tobytes(), window)
+
+
+@lru_cache(maxsize=1)  # two rules ask one after the other
+def _remembered(values: bytes, window: int) -> Floats:
+    return _moving_median(np.frombuffer(values), window)
+
+
+def _moving_median(values: Floats, window: int) -> Floats:
+    median = np.empty(len(values) - window + 1)
+    for start in range(0, len(median), BLOCK):
+        piece = pd.Series(values[start : start + BLOCK + window - 1])
+        median[start : start + BLOCK] = piece.rolling(window).median().to_numpy()[window - 1 :]
+    return median
 
 
 def diverged(values: Floats, window: int, mads: float, rise: float) -> int | None:
@@ -55,7 +101,7 @@ def diverged(values: Floats, window: int, mads: float, rise: float) -> int | Non
     y = values[finite]
     if mads and len(y) >= 2 * SHORTEST:
         size = min(window, len(y) // 2)
-        level = pd.Series(y).rolling(size).median().to_numpy()[size - 1 :]
+        level = moving_median(y, size)
         nearest = np.clip(np.arange(len(y)) - size // 2, 0, len(level) - 1)
         best = float(level.min())
         sd = MAD_TO_SD * float(np.median(np.abs(y - level[nearest])))
