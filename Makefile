@@ -6,19 +6,25 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPATH :=
 comma := ,
 space := $() $()
-CORES ?= all
+# How jobs are run: a folder of workflow/profiles, of which some have a lock of their own.
+PROFILE ?= default
+$(if $(wildcard workflow/profiles/$(PROFILE)),,$(error PROFILE=$(PROFILE): workflow/profiles has $(notdir $(wildcard workflow/profiles/*))))
 # The studies of config/config.yaml, or those named: STUDY=a, STUDIES="a b".
 CHOSEN = $(strip $(STUDY) $(STUDIES))
-SNAKEMAKE = $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES) \
+SNAKEMAKE = $(BIN)/snakemake --workflow-profile workflow/profiles/$(PROFILE) \
+	$(if $(CORES),--cores $(CORES)) $(ARGS) \
 	$(if $(CHOSEN),--config "studies=[$(subst $(space),$(comma),$(CHOSEN))]")
-# What checks is kept up to date where it is installed, and installed nowhere else.
-LOCKS = $(strip requirements.lock $(if $(wildcard .venv/ready-dev),requirements-dev.lock))
+# What checks and what hands jobs to a cluster are kept up to date where they are installed, and
+# installed nowhere else.
+LOCKS = requirements.lock \
+	$(wildcard $(patsubst .venv/ready-%,requirements-%.lock,$(wildcard .venv/ready-*)))
+READY = .venv/ready $(patsubst requirements-%.lock,.venv/ready-%,$(wildcard requirements-$(PROFILE).lock))
 # This folder's library, wherever the environment's own may lie.
 ISOLOSS = PYTHONPATH=workflow/lib $(BIN)/python -m isoloss.cli
 
 define install
-	@echo "Setting up .venv from $(1)"
-	@$(BIN)/uv pip sync --quiet --python .venv --require-hashes --compile-bytecode $(1)
+	@echo "Setting up .venv from $(sort $(LOCKS) $(1))"
+	@$(BIN)/uv pip sync --quiet --python .venv --require-hashes --compile-bytecode $(sort $(LOCKS) $(1))
 	@$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q workflow/lib
 	@touch $@
@@ -47,18 +53,18 @@ report: all ## the same as make, and all of it on one page: results/report/repor
 	@$(SNAKEMAKE) --report results/report/report.html
 	@echo "The report: results/report/report.html"
 
-setup: .venv/ready ## only set up .venv, with what runs
+setup: $(READY) ## only set up .venv, with what runs
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "isoloss needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv .venv
 	@awk '/^[^ ]/ {uv = /^uv==/} uv' requirements.lock > .venv/uv.lock
 	@$(BIN)/pip install --quiet --require-hashes --requirement .venv/uv.lock
-	$(call install,$(LOCKS))
+	$(call install)
 
-# Whoever checks has both; the mark stays, so that a later set-up keeps both.
-.venv/ready-dev: requirements-dev.lock .venv/ready
-	$(call install,requirements.lock requirements-dev.lock)
+# The mark stays, so that a later set-up keeps what this adds.
+.venv/ready-%: requirements-%.lock .venv/ready
+	$(call install,$<)
 
 test: .venv/ready-dev ## set up what checks, too, and run every check
 	@$(BIN)/ruff check
@@ -80,4 +86,5 @@ clean: ## remove what can be made again: results, logs
 
 help: ## this list
 	@echo 'make [target] [STUDY=name] [STUDIES="a b"]: of all studies of config/config.yaml, or of those named'
+	@echo 'make PROFILE=slurm [ARGS="--jobs 20"]: the same on a cluster (docs/cluster.md), with arguments for Snakemake'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile

@@ -1,10 +1,12 @@
 # What the rules share: the checked studies, and functions from wildcards to inputs and parameters.
 import io
 import atexit
+import math
 import os
 import sys
 import tarfile
 import tempfile
+from functools import cache
 from pathlib import Path
 
 
@@ -80,6 +82,12 @@ except InputError as error:
     # One line, where a WorkflowError would add Snakemake's own.
     sys.exit(f"isoloss: {error}")
 
+# What a job asks of a cluster: megabytes and minutes, and what each megabyte of raw logs adds to
+# them. Twice what was measured; half of the first is the two Snakemakes that start a job there.
+MEMORY, MEMORY_A_MB = 1000, 50
+MINUTES, MINUTES_A_MB = 10, 0.1
+READS_ALL = {"ingest", "clean", "quality", "points", "figure"}  # every logged value
+
 # The runs of each study by shard.
 SHARDS = {
     name: study.shards(chosen.runs, chosen.settings["ingest"]["runs_per_shard"])
@@ -106,9 +114,15 @@ if workflow.is_main_process:
 
 
 def unsound(name):
-    """A function from wildcards to what makes a job run again: nothing, if its stamp is sound."""
+    """A function from wildcards to what makes a job run again: nothing, if its stamp is sound.
+
+    Snakemake that was started for one job, on a cluster or here, was told to run it: it judges no
+    stamp, and sets no result back that another job may just have written.
+    """
 
     def of(wildcards):
+        if not workflow.is_main_process:
+            return []
         made_by = getattr(rules, name)
         values = dict(wildcards.items())
         params = {
@@ -151,6 +165,28 @@ def schemas(*names):
     return {
         name: table_schema(SCHEMAS / f"tables/{name}.schema.yaml") for name in names
     }
+
+
+@cache
+def logged_mb(name, shard=None):
+    """The megabytes of a study's raw files, or of those of one of its shards."""
+    chosen = STUDIES[name]
+    runs = SHARDS[name][shard] if shard else chosen.runs
+    paths = [chosen.table] if chosen.table else sum(map(chosen.files, runs), [])
+    return sum(os.path.getsize(path) for path in paths if os.path.exists(path)) / 1e6
+
+
+def memory(wildcards, attempt, rulename):
+    """The memory that a job asks of a cluster, in megabytes; a killed one asks for twice as much."""
+    logs = logged_mb(wildcards.study, wildcards.get("shard"))
+    needed = MEMORY + MEMORY_A_MB * logs * (rulename in READS_ALL)
+    return math.ceil(needed) * 2 ** (attempt - 1)
+
+
+def minutes(wildcards, attempt):
+    """The time that a job asks of a cluster; one that ran out of it asks for twice as much."""
+    logs = logged_mb(wildcards.study, wildcards.get("shard"))
+    return math.ceil(MINUTES + MINUTES_A_MB * logs) * 2 ** (attempt - 1)
 
 
 def setting(section):

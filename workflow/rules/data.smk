@@ -14,6 +14,9 @@ rule ingest:
         "logs/ingest/{study}/{shard}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         runs=of_shard("run", "log", "format", "tokens_per_step", "sequence_length"),
         folder=run_folder,
@@ -41,6 +44,9 @@ rule clean:
         "logs/clean/{study}/{shard}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         clean=setting("clean"),
         schemas=schemas("ingest", "ingest_runs", "clean", "runs"),
@@ -63,6 +69,9 @@ rule quality:
         "logs/quality/{study}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         runs=of_study("run", "arm", "model", "training_tokens"),
         metrics=metric_columns,
@@ -88,6 +97,9 @@ rule flops:
         "logs/flops/{study}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         runs=of_study("run", "architecture", "parameters", "sequence_length"),
         folder=run_folder,
@@ -115,6 +127,9 @@ rule breakdown:
         "logs/breakdown/{study}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         runs=of_study(
             "run",
@@ -147,6 +162,9 @@ rule points:
         "logs/points/{study}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         runs=point_runs,
         exclude=setting("exclude"),

@@ -15,6 +15,9 @@ rule fit:
         "logs/fit/{study}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         fit=setting("fit"),
         group_by=group_by,
@@ -41,6 +44,9 @@ rule diagnose:
         "logs/diagnose/{study}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         fit=setting("fit"),
         schemas=schemas("points", "fit", "surface", "residuals", "holdout"),
@@ -65,6 +71,9 @@ rule multiplier:
         "logs/multiplier/{study}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         baseline=baseline,
         conventions=conventions,

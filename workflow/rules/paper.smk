@@ -20,6 +20,9 @@ rule figure:
         "logs/figure/{study}/{figure}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     params:
         words=words,
         plotting=PLOTTING,
@@ -61,6 +64,7 @@ rule page:
         ),
     log:
         "logs/page/{study}.log",
+    localrule: True
     conda:
         "../../environment.yml"
     params:
@@ -88,6 +92,7 @@ rule table:
         tex="results/table/{study}/{table}.tex",
     log:
         "logs/table/{study}/{table}.log",
+    localrule: True
     conda:
         "../../environment.yml"
     params:
@@ -117,6 +122,7 @@ rule claims:
         ),
     log:
         "logs/claims/{study}.log",
+    localrule: True
     conda:
         "../../environment.yml"
     params:
@@ -139,6 +145,7 @@ rule headline:
         "results/headline.txt",
     log:
         "logs/headline.log",
+    localrule: True
     conda:
         "../../environment.yml"
     params:
