@@ -30,7 +30,7 @@ define install
 	@touch $@
 endef
 
-.PHONY: all check report setup test bench mutate clean help
+.PHONY: all check report setup test bench mutate fuzz clean help
 .DEFAULT_GOAL := all
 
 # Digests of files are kept by size, time stamp and inode; FRESH=1 looks at every byte again.
@@ -79,6 +79,10 @@ bench: setup ## the benchmarks
 
 mutate: .venv/ready-dev ## break the library in every small place (SAMPLE=40 SEED=1: in so many); which do its tests miss?
 	@$(BIN)/python tests/mutate.py $(if $(SAMPLE),--sample $(SAMPLE)) --seed $(or $(SEED),1) $(PACKAGES)
+
+fuzz: .venv/ready-dev ## try mutated logs and studies (INPUTS=2000 SEED=2 TARGETS="wandb study"): is each answered?
+	@PYTHONPATH=workflow/lib:tests/unit $(BIN)/python tests/fuzz.py --inputs $(or $(INPUTS),100000) \
+		--seed $(or $(SEED),1) $(TARGETS)
 
 clean: ## remove what can be made again: results, logs
 	@test ! -d results || find results -mindepth 1 ! -path results/README.md -delete

@@ -187,7 +187,9 @@ def joined(parts: list[Rows], name: str) -> npt.NDArray[Any]:
         column = parts[0].pop(name)
         # What still belongs to a reader's table is not ours to change.
         return column if column.flags.writeable or column.strides == (0,) else column.copy()
-    return np.concatenate([part.pop(name) for part in parts]) if parts else np.empty(0, int)
+    if not parts:  # a file without one sound record
+        return np.empty(0, float if name == "value" else int)
+    return np.concatenate([part.pop(name) for part in parts])
 
 
 def _carried(step: Floats) -> Floats:

@@ -193,18 +193,34 @@ def opened(path: Path, notes: list[str] | None = None) -> BinaryIO:
         return raw
     raw.close()
     limit = max(_MAX_RATIO * path.stat().st_size, _ALWAYS_ALLOWED) if kind else float("inf")
-    chunks = _bounded(_content(path, kind), limit, [] if notes is None else notes)
+    early: list[str] = []
+    chunks = _bounded(_content(path, kind), limit, early)
     first = next(chunks, b"")
     encoding = _utf16(first[:HEAD])
     plain = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         for chunk in _recoded(first, chunks, encoding):
             plain.write(chunk)
+        if early:
+            _untorn(plain, early)
     except BaseException:
         plain.close()
         raise
+    if notes is not None:
+        notes += early
     plain.seek(0)
     return cast(BinaryIO, plain)
+
+
+def _untorn(plain: Any, notes: list[str]) -> None:
+    """Leave out the line of a text that breaks off, as its last number may have lost digits."""
+    size = plain.tell()
+    plain.seek(max(0, size - HEAD))
+    tail = plain.read()
+    kept = tail.rfind(b"\n") + 1
+    if 0 < kept < len(tail) and b"\0" not in tail:
+        plain.truncate(size - len(tail) + kept)
+        notes.append("the line in which they end is left out")
 
 
 def _recoded(first: bytes, rest: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:

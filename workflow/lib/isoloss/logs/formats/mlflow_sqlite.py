@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf, nan
 from pathlib import Path
+from textwrap import shorten
 from typing import BinaryIO
 
 from isoloss.logs.metric import Rows, metric_block
@@ -82,8 +83,9 @@ def _read(stream: BinaryIO, run: str | None) -> Source:
         with _opened(stream) as database:
             return _metrics(database, _chosen(database, run))
     except (sqlite3.Error, UnicodeError) as error:  # Messages quote the damage as text.
+        words = shorten(str(error), 300, placeholder=" ...")
         raise LogError(
-            f"the MLflow database cannot be read: {error}; if it is damaged, save what can be with "
+            f"the MLflow database cannot be read: {words}; if it is damaged, save what can be with "
             "`sqlite3 mlflow.db .recover`"
         ) from error
 

@@ -1,5 +1,6 @@
 """Parquet files: a table with one column a logged name, one row a record."""
 
+from textwrap import shorten
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -26,7 +27,8 @@ def _read(file: BinaryIO, keep: frozenset[str] | None) -> Source:
             raise LogError(f"its columns take {size:,} bytes, {_MAX_RATIO} times those of the file")
         table = parquet.read(columns=wanted) if wanted else pa.table({})
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise LogError(f"the Parquet file is damaged ({error})") from error
+        words = shorten(str(error), 300, placeholder=" ...")
+        raise LogError(f"the Parquet file is damaged ({words})") from error
     table = table.cast(pa.schema([pa.field(name, pa.float64()) for name in wanted]), safe=False)
     rows = pa.array(range(1, len(table) + 1), pa.int64())
     table = table.add_column(0, "offset", rows) if wanted else pa.table({"offset": rows})

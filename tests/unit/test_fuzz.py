@@ -1,0 +1,47 @@
+"""A short run of the fuzzer on every target, and what it found, kept."""
+
+import sqlite3
+from pathlib import Path
+
+import fuzz
+import pytest
+from isoloss.logs import LogError, read
+
+TARGETS = fuzz.targets()
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_input_is_answered(tmp_path: Path, name: str) -> None:
+    found, outcomes = fuzz.fuzz(TARGETS[name], 40, "test", tmp_path)
+    assert not found, found[0].said
+    assert outcomes > 1
+
+
+# --- what was found
+
+
+def test_of_two_files_one_may_have_no_sound_record(tmp_path: Path) -> None:
+    line = '2025-01-01 00:00:00,0 - 0 - levanter - INFO :: {"tracker": "json_logger", "event": '
+    good = line + '"log", "step": 0, "metrics": {"train/loss": 2.5}}\n'
+    (tmp_path / "a.txt").write_text(good)
+    (tmp_path / "b.txt").write_text(good.replace("}", ""))
+    log = read(tmp_path, max_bad_fraction=1)
+    assert log.table["value"].tolist() == [2.5]
+    assert len(log.quarantine) == 1
+
+
+def test_what_a_library_says_of_a_damaged_file_is_put_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"PAR1" + bytes(40) + b"\x08\0\0\0PAR1")
+    with sqlite3.connect(tmp_path / "b") as database:
+        database.execute("CREATE TABLE runs (run_uuid, name, lifecycle_stage)")
+        database.execute("CREATE TABLE metrics (run_uuid, key, step, timestamp, value, is_nan)")
+        database.executemany("INSERT INTO metrics (key) VALUES (?)", [["x" * 900]] * 90)
+    database.close()
+    data = bytearray((tmp_path / "b").read_bytes())
+    data[4096 * 8 : 4096 * 12] = b"\xff" * (4096 * 4)
+    (tmp_path / "b").write_bytes(data)
+    for name, format in (("a", "parquet"), ("b", "mlflow_sqlite")):
+        with pytest.raises(LogError, match=f"{name}: the .* (is damaged|cannot be read)") as error:
+            read(tmp_path / name, format=format)
+        assert "\n" not in str(error.value)
