@@ -133,6 +133,8 @@ def test_the_data_beside_a_module_that_it_names_counts(digest):
     assert digest(named | files | {"isoloss/laws.yaml": "# first\na:   1\n"}) == plain
     assert digest(named | files | {"isoloss/other.yaml": "a: 2\n"}) == plain
     assert digest(files | {"isoloss/laws.yaml": "a: 2\n"}) == digest(files)
+    named = edited("isoloss/laws.py", "x**2", 'x ** len("page.js")')
+    assert digest(named | {"isoloss/page.js": "1"}) != digest(named | {"isoloss/page.js": "2"})
 
 
 def test_the_formats_of_logs_count_as_code_of_ingest_alone(root, monkeypatch):

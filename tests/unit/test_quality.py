@@ -9,7 +9,6 @@ import pytest
 from isoloss.cleaning import clean as cleaning
 from isoloss.cleaning.advice import (
     ADVICE,
-    FLAGS,
     cells,
     counts,
     findings,
@@ -24,11 +23,8 @@ from isoloss.cleaning.run_rules import copies, duplicates
 from isoloss.cleaning.settings import Cleaning, Quality
 from isoloss.logs.ingest import NOTHING, ingest
 from isoloss.logs.settings import Reading
-from isoloss.paper.figures.quality import LOOKS, NEEDED, pages, thinned
-from isoloss.paper.page import page
 from isoloss.points.points import points
 from isoloss.points.settings import Selection
-from isoloss.study.validation import read_yaml
 from sections import section
 
 PLANNED = 1200 * 100.0
@@ -299,7 +295,7 @@ def test_a_log_that_cannot_be_read_stops_the_fits_unless_it_is_left_out(checked)
     assert list(made["reason"]) == ["excluded: lost", ""]
 
 
-# --- the table in a terminal, the page, the pictures
+# --- the table in a terminal
 
 
 def rows_of(table):
@@ -385,39 +381,6 @@ def test_words_of_several_lossy_metrics_stay_together():
         ("spike", "values in spikes: 1"),
         ("lossy", "of loss | of eval"),
     ]
-
-
-def test_the_page_tells_all_runs_and_escapes_what_people_wrote(damaged):
-    text = page("Old & new", rows_of(damaged[1]), b"<svg/>")
-    assert "Old &amp; new" in text
-    assert "a &lt;b&gt; of no use" in text
-    assert "<b> of no use" not in text
-    assert text.index(">nan<") < text.index(">spike<") < text.index(">good<") < text.index(">left<")
-    assert "data:image/svg+xml;base64,PHN2Zy8+" in text
-    assert "http" not in text
-
-
-def test_the_curves_are_drawn_worst_first_on_as_many_pages_as_it_takes(damaged, root):
-    cleaned, table = damaged
-    plotting = read_yaml(root / "config/plotting.yaml")
-    cleaned = cleaned[list(NEEDED)].assign(run=cleaned["run"].astype(str))
-    one = pages(cleaned, table, plotting, size=0)
-    assert len(one) == 1
-    titles = [axes.get_title(loc="left") for axes in one[0].axes]
-    assert titles == ["nan: unusable", "spike: look", "good", "left: excluded"]
-    assert len(pages(cleaned, table, plotting, size=3)) == 2
-    marks = {line.get_color() for line in one[0].axes[1].lines}
-    assert LOOKS["spike"][0] in marks
-    assert set(LOOKS) == set(FLAGS) == set(cleaning.RULES)
-
-
-def test_what_is_drawn_of_a_long_curve_has_its_ends_and_extremes():
-    x = np.arange(1, 100_001.0)
-    y = np.random.default_rng(0).normal(0, 1, 100_000)
-    shown_x, shown_y = thinned(x, y, 200)
-    assert len(shown_x) < 1000
-    assert (shown_x[0], shown_x[-1]) == (1, 100_000)
-    assert (shown_y.min(), shown_y.max()) == (y.min(), y.max())
 
 
 def test_the_schemas_name_every_rule(stage_schema):

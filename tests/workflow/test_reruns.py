@@ -6,18 +6,16 @@ import time
 import pytest
 
 LIB = "workflow/lib/isoloss"
-# The data-quality page shows the quality figure, and hence follows it.
 DRAWN = {f"figure/tiny/{name}" for name in ("curves", "scaling", "multiplier")}
-QUALITY = {"figure/tiny/quality", "page/tiny"}
-FIGURES = DRAWN | QUALITY
+FIGURES = DRAWN | {"figure/tiny/quality"}
 LOGGED_FIGURES = {f"figure/logged/{name}" for name in ("scaling", "multiplier", "quality")}
-LOGGED_FIGURES |= {"page/logged"}
+PAGE = {"page/tiny"}
 TABLES = {f"table/tiny/{name}" for name in ("fits", "multipliers", "runs")}
 LAST = {"claims/tiny", "headline"}
 STAGES = {
     f"{stage}/tiny" for stage in ("quality", "flops", "breakdown", "points", "fit", "multiplier")
 }
-AFTER_CLEAN = STAGES | FIGURES | TABLES | LAST
+AFTER_CLEAN = STAGES | FIGURES | TABLES | PAGE | LAST
 
 
 def of_both(*jobs):
@@ -75,11 +73,11 @@ def test_a_comment_in_the_looks_reruns_nothing(tiny):
         assert tiny.pending() == set()
 
 
-def test_a_label_reruns_figures_and_tables_alone(tiny):
+def test_a_label_reruns_figures_tables_and_the_page_alone(tiny):
     study = "config/studies/tiny.yaml"
     with tiny.changed(study):
         tiny.replace(study, "label: New optimiser", "label: Newer optimiser")
-        assert tiny.pending() == FIGURES | TABLES
+        assert tiny.pending() == FIGURES | TABLES | PAGE
 
 
 def test_a_loss_to_report_reruns_multipliers_and_what_follows(tiny):
@@ -174,6 +172,8 @@ def test_a_comment_or_a_docstring_in_the_library_reruns_nothing(tiny, module):
         (f"{LIB}/paper/figures/curves.py", {"figure/tiny/curves"}),
         (f"{LIB}/paper/figures/canvas.py", FIGURES | LOGGED_FIGURES),
         (f"{LIB}/paper/figures/positions.py", set()),
+        (f"{LIB}/paper/page.js", of_both("page/{study}")),
+        (f"{LIB}/paper/sketch.py", of_both("page/{study}", "figure/{study}/quality")),
         ("workflow/scripts/figures/multiplier.py", of_both("figure/{study}/multiplier")),
         (
             f"{LIB}/flops/consistency.py",

@@ -310,13 +310,8 @@ def published(wildcards):
     return STUDIES[wildcards.study].settings.get("published", [])
 
 
-def title(wildcards):
-    """What the study compares, in words."""
-    return STUDIES[wildcards.study].settings["title"]
-
-
-def words(wildcards):
-    """What figures and tables call things: the title, and the labels of arms and metrics."""
+def labels(wildcards):
+    """What things are called: the title, and the labels of arms and metrics."""
     chosen = STUDIES[wildcards.study]
     metrics = chosen.settings["metrics"]
     return {
@@ -325,8 +320,12 @@ def words(wildcards):
         "metrics": {
             name: metric.get("label", name) for name, metric in metrics.items()
         },
-        "conventions": list(chosen.conventions),
     }
+
+
+def words(wildcards):
+    """The same with the conventions, for figures and tables of laws."""
+    return labels(wildcards) | {"conventions": list(conventions(wildcards))}
 
 
 def result(name, of):

@@ -53,7 +53,7 @@ rule figure:
 rule page:
     input:
         quality="results/quality/{study}.csv",
-        picture="results/figure/{study}/quality.svg",
+        logs=shards("results/clean/{study}/{shard}.parquet"),
         again=unsound("page"),
     output:
         report(
@@ -68,7 +68,8 @@ rule page:
     conda:
         "../../environment.yml"
     params:
-        title=title,
+        labels=labels,
+        schemas=schemas("clean", "quality"),
         code=code("page"),
     message:
         "{wildcards.study}: writing the data-quality page"

@@ -1,13 +1,15 @@
 """Write the data-quality page of a study."""
 
-import csv
-from pathlib import Path
-
+from isoloss import tables
+from isoloss.files import whole
 from isoloss.job import job
 from isoloss.paper.page import page
+from isoloss.paper.sketch import NEEDED
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake):
-    with Path(files.quality).open(encoding="utf-8", newline="") as table:
-        text = page(params.title, list(csv.DictReader(table)), Path(files.picture).read_bytes())
-    Path(snakemake.output[0]).write_text(text, encoding="utf-8")
+    runs = tables.read(files.quality, params.schemas["quality"])
+    logs = (tables.read(path, params.schemas["clean"], NEEDED) for path in files.logs)
+    text = page(params.labels, runs, logs)
+    with whole(snakemake.output[0]) as part:
+        part.write_text(text, encoding="utf-8")

@@ -21,8 +21,8 @@ def code(script: Path) -> dict[str, str]:
 
     What is hashed is the syntax tree without docstrings, so that comments, layout and
     documentation do not count. Imports inside functions count; `import_module` is not seen.
-    A YAML file beside a module that the module names in a string, alone, counts as its code, but
-    not its comments and layout.
+    A file beside a module that the module names in a string, alone, counts as its code: YAML
+    without comments and layout, and parts of a page (HTML, CSS, JavaScript) as they are.
     """
     digest, imports = _parse(script)
     found, todo = {"script": digest}, set(imports)
@@ -64,14 +64,16 @@ def _parse(path: Path) -> tuple[str, frozenset[str]]:
 
 
 def _data(tree: ast.Module, folder: Path) -> list[str]:
-    """The content of the YAML files of a folder whose names are strings of a module of it."""
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    names = sorted(t for t in texts if isinstance(t, str) and re.fullmatch(r"[\w-]+\.yaml", t))
-    paths = [folder / name for name in names]
+    """The content of the files of a folder whose names are strings of a module of it."""
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    named = re.compile(r"[\w-]+\.(yaml|html|css|js)").fullmatch
+    paths = [
+        folder / name for name in sorted(s for s in strings if isinstance(s, str) and named(s))
+    ]
+    texts = [(path, path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
     return [
-        f"{path.name} {yaml.safe_load(path.read_text(encoding='utf-8'))!r}"
-        for path in paths
-        if path.is_file()
+        f"{path.name} {yaml.safe_load(text) if path.suffix == '.yaml' else text!r}"
+        for path, text in texts
     ]
 
 

@@ -56,8 +56,8 @@ def findings(row: Row) -> list[tuple[str, str, str]]:
 def counts(rows: Iterable[Row]) -> str:
     """`10 runs: 1 unusable, 2 look, 7 ok`."""
     states = [state(row) for row in rows]
-    parts = [f"{states.count(name)} {name}" for name in STATES if name in states]
-    return f"{len(states)} run{'s' * (len(states) != 1)}: {', '.join(parts)}"
+    parts = [f"{states.count(name):,} {name}" for name in STATES if name in states]
+    return f"{len(states):,} run{'s' * (len(states) != 1)}: {', '.join(parts)}"
 
 
 def balance(rows: Iterable[Row]) -> str:

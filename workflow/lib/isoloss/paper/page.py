@@ -1,93 +1,179 @@
-"""The data-quality page of a study: one HTML file that needs no other."""
+"""The data-quality page of a study: one HTML file that needs no other.
+
+Its rows are made by `page.js` from what is embedded: columns of the quality table as JSON, and the
+curves as whole numbers (`isoloss.paper.sketch`), both deflated (zlib) and written in base64.
+"""
 
 import base64
-import re
-from collections.abc import Iterable
-from html import escape
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
-from isoloss.cleaning.advice import Row, balance, cells, counts, findings, flags, state, worst_first
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, StrictUndefined, Template
 
-STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2em auto;
-  padding: 0 1em; }
-h1 { font-size: 1.4em; margin-bottom: 0; }
-h2 { font-size: 1.1em; margin-top: 2em; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-size: 12px; color: #555; border-bottom: 1px solid #999;
-  padding: 4px 6px; vertical-align: bottom; }
-td { padding: 4px 6px; border-top: 1px solid #ddd; white-space: nowrap; }
-td.number, th.number { text-align: right; }
-tr.more td { border-top: 0; padding: 0 6px 6px 2em; white-space: normal; color: #444; }
-.state { color: white; border-radius: 3px; padding: 1px 7px; font-size: 12px; }
-.unusable { background: #B22222; }
-.look { background: #B8670B; }
-.ok { background: #2E7D32; }
-.excluded { background: #888; }
-.flags, .notes { color: #777; font-size: 12px; }
-.do { color: #003A5C; }
-img { width: 100%; }
-"""
-WORDS = ("Run", "Format", "From")  # columns set left
-LEGEND = (
-    ("unusable", "kept out of the fits"),
-    ("look", "used, but something was found"),
-    ("ok", "used, nothing was found"),
-    ("excluded", "left out by the study, with its reason"),
+from isoloss.cleaning.advice import (
+    ADVICE,
+    STATES,
+    Row,
+    balance,
+    cells,
+    counts,
+    findings,
+    flags,
+    state,
+    worst_first,
 )
+from isoloss.paper.sketch import LEVELS, LOOKS, MARKED, PLACES, UNITS, Sketches, joined, sketched
+
+CURVES = 12_000  # drawn at most: of a study with more, the first metrics
+PLAIN = 200  # unusable runs in the table that needs no script
+# Columns of numbers and words, of what kind, and what is above them.
+COLUMNS = (
+    ("final_loss", "loss", "Final loss"),
+    ("logged_tokens", "tokens", "Tokens"),
+    ("training_tokens", "tokens", "Planned"),
+    ("last_step", "steps", "Steps"),
+    ("rows", "count", "Rows"),
+    ("flagged", "count", "Flagged"),
+    ("quarantined", "count", "Broken"),
+    ("segments", "count", "Segments"),
+    ("divergence_step", "count", "Diverged at"),
+    ("format", "word", "Format"),
+    ("tokens_from", "word", "Tokens from"),
+)
+MEANINGS = {
+    "unusable": "kept out of the fits",
+    "look": "used, but something was found",
+    "ok": "used, nothing was found",
+    "excluded": "left out by the study, with its reason",
+}
 
 
-def page(title: str, rows: Iterable[Row], picture: bytes) -> str:
-    """HTML from the quality table (a mapping a row) and the SVG of its curves."""
-    rows = worst_first(rows)
-    headings = [name for name in cells(rows[0]) if any(cells(row)[name] for row in rows)]
-    head = "".join(f"<th{_side(name)}>{name}</th>" for name in headings)
-    legend = " &ensp; ".join(f"{_badge(name)} {meaning}" for name, meaning in LEGEND)
-    image = base64.b64encode(picture).decode()
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Data quality: {escape(title)}</title>
-<style>{STYLE}</style>
-<h1>Data quality: {escape(title)}</h1>
-<p>{counts(rows)}. {balance(rows)}. <a href="#curves">Every curve</a></p>
-<p>{legend}</p>
-<table>
-<tr><th>Verdict</th>{head}</tr>
-{"".join(_run(row, headings) for row in rows)}</table>
-<h2 id="curves">Every curve</h2>
-<p>In the order of the table, from 1% of the run on or from the first flagged value. Lines are the
-kept values, signs the flagged ones; those without a finite value, and those far above the others,
-are at the upper edge.</p>
-<img alt="The curves of all runs with their flagged values" src="data:image/svg+xml;base64,{image}">
-</html>
-"""
+def page(words: Mapping[str, Any], quality: pd.DataFrame, logs: Iterable[pd.DataFrame]) -> str:
+    """HTML from what things are called, the quality table, and the cleaned logs, part by part.
+
+    words: title; labels of `arms` and, in order, of `metrics`. logs: frames with the columns
+    `sketch.NEEDED`; all values of a run are in one of them.
+    """
+    runs = worst_first(quality.to_dict("records"))
+    metrics = list(words["metrics"])[: max(1, CURVES // len(runs))]
+    sketches = joined(sketched(part, metrics) for part in logs)
+    return _template().render(
+        title=words["title"],
+        counts=counts(runs),
+        balance=balance(runs),
+        undrawn=list(words["metrics"].values())[len(metrics) :],
+        drawn=[words["metrics"][name] for name in metrics],
+        plain=_plain([row for row in runs if state(row) == "unusable"][:PLAIN]),
+        unusable=sum(state(row) == "unusable" for row in runs),
+        places=PLACES,
+        runs=_packed(json.dumps(_table(words, runs, sketches), separators=(",", ":")).encode()),
+        curves=_packed(_planes(_numbers(sketches))),
+        style=_beside("page.css"),
+        script=_beside("page.js"),
+    )
 
 
-def _run(row: Row, headings: list[str]) -> str:
-    numbers = cells(row)
-    line = "".join(f"<td{_side(name)}>{escape(numbers[name])}</td>" for name in headings)
-    more = [
-        f"<b>{escape(name)}</b>: {_code(words)}. <span class=do>To do: {_code(what)}.</span>"
-        for name, words, what in findings(row)
+def _template() -> Template:
+    kind = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return kind.from_string(_beside("page.html"))
+
+
+def _beside(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _plain(runs: Iterable[Row]) -> list[dict[str, Any]]:
+    """Runs as the table shows them that needs no script."""
+    return [
+        {
+            "run": row["run"],
+            "arm": row["arm"],
+            "final_loss": cells(row)["Final loss"],
+            "findings": [
+                {"name": name, "words": text, "advice": advice}
+                for name, text, advice in findings(row)
+            ],
+        }
+        for row in runs
     ]
-    if state(row) == "excluded":
-        more.insert(0, f"<b>{escape(str(row['reason']))}</b>")
-    if flagged := flags(row):
-        listed = ", ".join(f"{name} {count:,}" for name, count in flagged)
-        more.append(f"<span class=flags>flagged: {listed}</span>")
-    if row["notes"]:
-        more.append(f"<span class=notes>reader: {escape(str(row['notes']))}</span>")
-    below = f"<tr class=more><td colspan={len(headings) + 1}>{'<br>'.join(more)}</td></tr>\n"
-    return f"<tr><td>{_badge(state(row))}</td>{line}</tr>\n{below if more else ''}"
 
 
-def _code(words: str) -> str:
-    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(words))
+def _table(words: Mapping[str, Any], runs: Iterable[Row], sketches: Sketches) -> dict[str, Any]:
+    """What the page knows of the runs, by columns."""
+    panels = {name: row for row, name in enumerate(sketches.panels["run"])}
+    columns: dict[str, list[Any]] = {
+        name: [_cell(row[name]) for row in runs]
+        for name in (
+            "run",
+            "arm",
+            "model",
+            "first_step",
+            *(name for name, _, _ in COLUMNS),
+            "notes",
+        )
+    }
+    return {
+        "levels": LEVELS,
+        "places": PLACES,
+        "marked": MARKED,
+        "units": UNITS,
+        "states": [[name, MEANINGS[name]] for name in STATES],
+        "arms": words["arms"],
+        "advice": ADVICE,
+        "looks": [[name, *look] for name, look in LOOKS.items()],
+        "columns": COLUMNS,
+        **columns,
+        "state": [state(row) for row in runs],
+        "why": [row["reason"] if state(row) == "excluded" else "" for row in runs],
+        "findings": [[[name, text] for name, text, _ in findings(row)] for row in runs],
+        "flags": [flags(row) for row in runs],
+        "panel": [panels.get(row["run"], -1) for row in runs],
+        "panels": {
+            name: sketches.panels[name].tolist() for name in ("unit", "start", "end", "low", "high")
+        },
+        "curves": sketches.curves["panel"].tolist(),
+        "metric": sketches.curves["metric"].tolist(),
+        "marks": np.bincount(sketches.marks["panel"], minlength=len(panels)).tolist(),
+    }
 
 
-def _badge(name: str) -> str:
-    return f'<span class="state {name}">{name}</span>'
+def _cell(value: Any) -> Any:
+    """None for NaN; whole numbers without a point."""
+    if not isinstance(value, float):
+        return value
+    if value != value:
+        return None
+    return int(value) if value.is_integer() else value
 
 
-def _side(name: str) -> str:
-    return "" if name in WORDS else " class=number"
+def _numbers(sketches: Sketches) -> list[np.ndarray[Any, Any]]:
+    """The whole numbers of the curves and signs, small ones where they can be.
+
+    Of each curve the lowest level of each place less that of the place before, zigzag (0, -1, 1,
+    -2, ... as 0, 1, 2, 3, ...), 0 where no value is; then of each the highest less the lowest,
+    plus 1, and 0 where no value is. Of the signs, in the order of the panels, place, level, reason.
+    """
+    there = sketches.highs >= 0
+    last = np.maximum.accumulate(np.where(there, np.arange(PLACES), 0), axis=1)
+    lows = np.take_along_axis(np.where(there, sketches.lows, 0), last, axis=1)
+    steps = np.diff(lows, axis=1, prepend=0)
+    spans = np.where(there, sketches.highs - sketches.lows + 1, 0)
+    signs = [sketches.marks[name].to_numpy() for name in ("place", "level", "reason")]
+    return [np.where(steps < 0, -2 * steps - 1, 2 * steps), spans, *signs]
+
+
+def _planes(numbers: Iterable[np.ndarray[Any, Any]]) -> bytes:
+    """All numbers in 16 bits each, first the low bytes of all, then the high ones."""
+    flat = np.concatenate([part.ravel() for part in numbers]).astype("<u2")
+    return flat.view(np.uint8).reshape(-1, 2).T.tobytes()
+
+
+def _packed(content: bytes) -> str:
+    return base64.b64encode(zlib.compress(content, 9)).decode()

@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import GraphicsContextBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
-from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.path import Path as Line
 from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
@@ -131,10 +130,3 @@ def save(figure: Figure, paths: Sequence[str | Path]) -> None:
         undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
         with whole(path) as part:
             figure.savefig(part, format=kind, metadata=undated, dpi=dpi)
-
-
-def save_pages(figures: Sequence[Figure], path: str | Path) -> None:
-    """Save as the pages of one PDF, without dates."""
-    with whole(path) as part, PdfPages(part, metadata={"CreationDate": None}) as pdf:
-        for figure in figures:
-            pdf.savefig(figure)
