@@ -3,16 +3,16 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
 from isoloss.logs import lines
+from isoloss.logs.formats import arrow_json
 from isoloss.logs.formats.plain import PLAIN
 from isoloss.logs.numbers import Kinds, number
 from isoloss.logs.records import Bad, Block, Format, Source
@@ -20,8 +20,7 @@ from isoloss.logs.stack import stacked
 
 _NAMES, _VALUES = ("metric", "name", "key", "tag"), ("value", "val")
 _SAMPLE = 1000
-_DEEP = 200
-_HEAD, _START = 1 << 20, 1 << 14
+_HEAD = 1 << 20
 _CELLS = 1 << 22  # of a table that Arrow makes, whatever the lines hold
 # null and quoted words are numbers that are missing, not keys that are missing.
 _MISSING = re.compile(rb':\s*(?:null|"[+-]?(?:nan|null|none)")(?=\s*[,}])', re.IGNORECASE)
@@ -61,92 +60,6 @@ def objects(line: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def _schema(keep: Iterable[str]) -> pa.Schema:
-    """Arrow's schema of the wanted names: `a.b` is a name as it stands, or b nested in a."""
-    leaf: dict[str, Any] = {}
-    for name in sorted(keep):
-        leaf.setdefault(name, pa.float64())
-        *outer, last = name.split(".")
-        node = leaf
-        for part in outer:
-            inner = node.setdefault(part, {})
-            if not isinstance(inner, dict):
-                break
-            node = inner
-        else:
-            node.setdefault(last, pa.float64())
-
-    def fields(node: Mapping[str, Any]) -> list[pa.Field]:
-        return [
-            pa.field(name, pa.struct(fields(inner)) if isinstance(inner, dict) else inner)
-            for name, inner in node.items()
-        ]
-
-    return pa.schema(fields(leaf))
-
-
-def _flatten(table: pa.Table) -> pa.Table:
-    while any(pa.types.is_struct(field.type) for field in table.schema):
-        table = table.flatten()
-    columns: dict[str, Any] = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        both = name in columns
-        columns[name] = pc.coalesce(columns[name], column) if both else column
-    return pa.table(columns)
-
-
-def _whole(block: lines.Lines) -> bool:
-    """Whether every line starts with { and ends with }, so that no object spans lines, and no line
-    is nested deeply: that, Arrow does not survive."""
-    data, ends = np.frombuffer(block.data, np.uint8), block.ends
-    back = 2 if block.data[: ends[0]].endswith(b"\r") else 1
-    if ends[0] < back or (np.diff(ends) <= back).any():
-        return False
-    starts = data[np.concatenate(([0], ends[:-1] + 1))]
-    if (starts != ord("{")).any() or (data[ends - back] != ord("}")).any():
-        return False
-    openings = (data == ord("{")) | (data == ord("["))
-    if np.count_nonzero(openings) < len(ends) + _DEEP:
-        return True
-    each = np.diff(np.searchsorted(np.flatnonzero(openings), ends), prepend=0)
-    return bool(each.max() <= _DEEP)
-
-
-def _parsed(data: bytes, **options: Any) -> pa.Table | None:
-    try:
-        return pyarrow.json.read_json(
-            pa.BufferReader(data),
-            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(data)),
-            parse_options=pyarrow.json.ParseOptions(**options),
-        )
-    except pa.ArrowInvalid:
-        return None
-
-
-def _numbers(kind: pa.DataType) -> pa.DataType:
-    """A type with doubles in the place of all numbers, and times as the texts that they are."""
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_numbers(field.type)) for field in kind])
-    if pa.types.is_timestamp(kind):
-        return pa.string()
-    number_ = pa.types.is_integer(kind) or pa.types.is_null(kind)
-    return pa.float64() if number_ else kind
-
-
-def _leaves(column: pa.ChunkedArray, name: str) -> Iterator[tuple[str, pa.ChunkedArray]]:
-    """The columns in a column, by the names that `flat` gives them.
-
-    ValueError where some rows do not have the outer one: names need not be in every row.
-    """
-    if not pa.types.is_struct(column.type):
-        yield name, column
-        return
-    if column.null_count:
-        raise ValueError(name)
-    for field, inner in zip(column.type, column.flatten(), strict=True):
-        yield from _leaves(inner, f"{name}.{field.name}")
-
-
 @dataclass(frozen=True)
 class _Start:
     """What the start of a file says of the whole of it.
@@ -166,7 +79,7 @@ class _Start:
     @classmethod
     def of(cls, head: bytes) -> "_Start":
         """From the first bytes of a file."""
-        known = _types(head)
+        known = arrow_json.types(head)
         try:
             quick = None if known is None else cls._quick(head, known)
         except ValueError:  # UnicodeDecodeError, too
@@ -179,13 +92,13 @@ class _Start:
         first lines is what `_thorough` says."""
         if len(head) == _HEAD:
             head = b"".join(head[: head.rfind(b"\n") + 1].splitlines(keepends=True)[:_SAMPLE])
-        if head.count(b"\n") * len(known) > _CELLS or not _whole(lines.Lines(1, head)):
+        if head.count(b"\n") * len(known) > _CELLS or not arrow_json.whole(lines.Lines(1, head)):
             return None
-        table = _parsed(head, explicit_schema=known, unexpected_field_behavior="error")
+        table = arrow_json.parsed(head, explicit_schema=known, unexpected_field_behavior="error")
         if table is None:
             return None
         pairs = zip(table.column_names, table.columns, strict=True)
-        leaves = [leaf for name, column in pairs for leaf in _leaves(column, name)]
+        leaves = [leaf for name, column in pairs for leaf in arrow_json.leaves(column, name)]
         columns = dict(leaves)
         named = any(name in columns and pa.types.is_string(columns[name].type) for name in _NAMES)
         if len(columns) < len(leaves) or (named and not columns.keys().isdisjoint(_VALUES)):
@@ -210,22 +123,11 @@ class _Start:
         return cls(names, Kinds.of(texts), _long(sample), known)
 
 
-def _types(head: bytes) -> pa.Schema | None:
-    """The names and types that Arrow finds in the first lines, if they are one object each."""
-    first = lines.Lines(1, head[: head.rfind(b"\n", 0, _START) + 1])
-    found = _parsed(first.data) if first.data and _whole(first) else None
-    try:
-        kinds = [] if found is None else [f.with_type(_numbers(f.type)) for f in found.schema]
-    except UnicodeDecodeError:
-        return None
-    return pa.schema(kinds) if kinds else None
-
-
 class _Reader:
     def __init__(self, keep: frozenset[str] | None, start: _Start) -> None:
         self.long, self.kinds = start.long, start.kinds
         self.keep = None if keep is None else keep - self.kinds.texts
-        self.schema = None if self.keep is None else _schema(self.keep)
+        self.schema = None if self.keep is None else arrow_json.schema(self.keep)
         if self.schema is not None and self.long is not None:
             for name, kind in zip(self.long, (pa.string(), pa.float64()), strict=True):
                 at = self.schema.get_field_index(name)
@@ -239,7 +141,7 @@ class _Reader:
 
     def fast(self, block: lines.Lines) -> pa.Table | None:
         """The block by Arrow if its lines are one whole object each, else None."""
-        if self.keep is None or not _whole(block):
+        if self.keep is None or not arrow_json.whole(block):
             return None
         try:
             return self._fast(block)
@@ -268,15 +170,19 @@ class _Reader:
         if self.start is not None and self.start.data == data:  # read already
             table, self.start = self.start.table, None
         elif self.known is not None and n * len(self.known) <= _CELLS:
-            table = _parsed(data, explicit_schema=self.known, unexpected_field_behavior="error")
+            table = arrow_json.parsed(
+                data, explicit_schema=self.known, unexpected_field_behavior="error"
+            )
         if table is None:
-            table = _parsed(data, explicit_schema=self.schema, unexpected_field_behavior="ignore")
+            table = arrow_json.parsed(
+                data, explicit_schema=self.schema, unexpected_field_behavior="ignore"
+            )
             if table is not None:
                 # There are other names, or other kinds of value: that will go on.
                 self.known = None
         if table is None and n * data.count(b":") <= _CELLS:
-            table = _parsed(data)
-        return None if table is None else self._doubles(_flatten(table))
+            table = arrow_json.parsed(data)
+        return None if table is None else self._doubles(arrow_json.flatten(table))
 
     def _doubles(self, table: pa.Table) -> pa.Table | None:
         assert self.keep is not None
