@@ -233,3 +233,26 @@ def test_a_difference_of_nearly_equal_numbers_is_rounded_to_decimals(tmp_path, e
     written = tables.read(paths[0], schema)["x"].to_numpy()
     np.testing.assert_array_equal(written, [1.7e-6, 0.0, 0.25, np.nan])
     assert not np.signbit(written[1])
+
+
+def test_labels_become_texts_and_those_that_are_missing_are_empty(tmp_path):
+    schema = {"properties": {"run": {"type": "string"}}}
+    labels = pd.Categorical(["b", None, "a", "b"], ["b", "unused", "a"])
+    table = pd.DataFrame({"run": labels}, index=[3, 5, 7, 9])
+    checked = tables.check(table, schema, "t")
+    assert checked["run"].tolist() == ["b", "", "a", "b"]
+    assert checked["run"].dtype == "str"
+    assert checked.index.tolist() == [3, 5, 7, 9]
+    for name, part in (("one", table), ("two", table.iloc[:1])):  # labels, as Arrow writes them
+        part.to_parquet(tmp_path / f"{name}.parquet", index=False)
+    both = tables.read([tmp_path / "one.parquet", tmp_path / "two.parquet"], schema)
+    assert both["run"].tolist() == ["b", "", "a", "b", "b"]
+    assert both["run"].dtype == "str"
+
+
+def test_a_wrong_row_is_told_with_its_file(tmp_path):
+    schema = {"properties": {"n": {"type": "number", "minimum": 0}}}
+    for name, value in (("one", 1), ("two", -1)):
+        (tmp_path / f"{name}.csv").write_text(f"n\n0\n{value}\n")
+    with pytest.raises(ValueError, match=r"two\.csv: row 1: n = "):
+        tables.read([tmp_path / "one.csv", tmp_path / "two.csv"], schema)

@@ -39,8 +39,9 @@ def check(table: pd.DataFrame, schema: Mapping[str, Any], where: str) -> pd.Data
     for name in present:
         rule = columns[name]
         if rule["type"] == "string":
-            table[name] = table[name].astype(object).fillna("")
-        table[name] = table[name].astype(_DTYPES[rule["type"]])
+            table[name] = _texts(table[name])
+        else:
+            table[name] = table[name].astype(_DTYPES[rule["type"]])
         bad = pd.Series(False, index=table.index)
         if "enum" in rule:
             bad |= ~table[name].isin(rule["enum"])
@@ -55,6 +56,16 @@ def check(table: pd.DataFrame, schema: Mapping[str, Any], where: str) -> pd.Data
                 f"expected {rule.get('description', rule)}"
             )
     return table
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """A column as texts, empty where it has none; of labels each is made a text once."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        labels = pd.array([*map(str, column.cat.categories), ""], dtype="str")
+        return pd.Series(labels.take(column.cat.codes.to_numpy()), column.index)
+    if not isinstance(column.dtype, pd.StringDtype):
+        column = column.astype(object)
+    return column.fillna("").astype("str")
 
 
 def write(table: pd.DataFrame, path: str | Path, schema: Mapping[str, Any]) -> None:
@@ -97,7 +108,9 @@ def read(
         else pd.read_csv(path, usecols=columns, dtype=texts, keep_default_na=False, na_values=[""])
         for path in paths
     ]
-    return check(pd.concat(parts, ignore_index=True), schema, f"{paths[0]}")
+    # Checked one by one: labels that differ from part to part would become objects together.
+    checked = [check(part, schema, f"{path}") for part, path in zip(parts, paths, strict=True)]
+    return pd.concat(checked, ignore_index=True)
 
 
 def harmless(table: pd.DataFrame) -> pd.DataFrame:

@@ -20,11 +20,11 @@ def number(text: str) -> float:
     Stricter than `float`: no underscores, no digits of other scripts, no comma.
     """
     text = text.strip()
+    if _NUMBER.fullmatch(text):
+        return float(text)
     if text.lower() in _NAN:
         return math.nan
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(text)
-    return float(text)
+    raise ValueError(text)
 
 
 def grouped(text: str) -> float:

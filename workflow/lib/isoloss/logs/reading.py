@@ -14,6 +14,8 @@ from isoloss.logs.paths import Entry, Paths
 from isoloss.logs.records import Format, LogError, Source
 from isoloss.logs.tokens import Units
 
+_BROKEN = pd.DataFrame(columns=["source", "offset", "reason", "head"])
+
 
 @dataclass(frozen=True)
 class Log:
@@ -179,7 +181,7 @@ def _quarantine(by_source: Mapping[str, Source], largest: float) -> pd.DataFrame
             f"fraction {largest:g} that max_bad_fraction accepts; the first is at {offset}: "
             f"{reason}: {head[:60]!r}"
         )
-    return pd.DataFrame(rows, columns=["source", "offset", "reason", "head"])
+    return pd.DataFrame(rows, columns=list(_BROKEN)) if rows else _BROKEN.copy()
 
 
 def _printable(head: bytes) -> str:
