@@ -6,14 +6,17 @@ loss in log N, whose minimum gives N* and D* = C / (6 N*); over budgets, power l
 
 import math
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from isoloss.fit.inputs import positive
 from isoloss.fit.problem import FitError
 from isoloss.units import PFLOP_S_DAY, Floats, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ORDERS = {"parabola": 2, "cubic": 3}
 
@@ -154,7 +157,7 @@ def fit_isoflop(
     loss: Values,
     budget: npt.ArrayLike | None = None,
     curve: str = "parabola",
-) -> tuple[pd.DataFrame, Allocation]:
+) -> tuple["pd.DataFrame", Allocation]:
     """Fit every budget, and N* and D* over the budgets that have a minimum.
 
     compute: PFLOP/s-days. budget: a label a point; by default `budgets(compute)`. Returns a row a
@@ -167,6 +170,8 @@ def fit_isoflop(
         fit_budget(c[labels == label], n[labels == label], y[labels == label], curve)
         for label in np.unique(labels)
     ]
+    import pandas as pd  # heavy, and not for those who only check a study
+
     table = pd.DataFrame([asdict(fit) for fit in fits])
     table = table.sort_values("compute_pflop_s_days", ignore_index=True)
     found = table[table["reason"] == ""]

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from math import nan
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from isoloss.flops.architecture import Architecture, Causal
 from isoloss.flops.config import read_architecture
 from isoloss.flops.conventions import CHARGED, CONVENTIONS, RECOMPUTED, Use, charged, softmax_cores
 from isoloss.flops.costs import Cost
 from isoloss.flops.keys import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRAINING = 3  # forward once, backward twice: gradients of activations and of weights
 
@@ -70,13 +71,15 @@ def components(
     *,
     documents: Sequence[int] | None = None,
     recompute: str | None = None,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """FLOPs per token by component: columns component, forward, training; see `flop_per_token`.
 
     Conventions with a 6 N have it as one component, `parameters`.
     """
     use = usage(convention, sequence_length, None, documents, recompute)
     forward = CONVENTIONS[convention](read_architecture(config), use)
+    import pandas as pd  # heavy, and not for those who only check a study
+
     return pd.DataFrame(
         {
             "component": list(forward),

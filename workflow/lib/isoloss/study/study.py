@@ -292,16 +292,17 @@ def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
 
     Only small plain files are looked at; of the others, reading tells.
     """
-    files = study.files(run)
-    content = _text(files)
-    if content is None:
-        return
     metrics = study.settings["metrics"]
     named = {f"log.{role}": column for role, column in study.typed.log.columns.items()}
     named |= {f"metrics.{key}": value.get("column", key) for key, value in metrics.items()}
+    named = {key: column for key, column in named.items() if column not in PRESETS}
+    files = study.files(run)
+    content = _text(files) if named else None
+    if content is None:
+        return
     for key, column in named.items():
         word = rb"(?<![\w.])" + re.escape(column.encode()) + rb"(?![\w.])"
-        if column not in PRESETS and not re.search(word, content):
+        if not re.search(word, content):
             words = re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode())
             hint = (
                 did_you_mean(column, set(words))
