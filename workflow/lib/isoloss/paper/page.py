@@ -68,7 +68,7 @@ def page(words: Mapping[str, Any], quality: pd.DataFrame, logs: Iterable[pd.Data
         balance=balance(runs),
         undrawn=list(words["metrics"].values())[len(metrics) :],
         drawn=[words["metrics"][name] for name in metrics],
-        plain=_plain([row for row in runs if state(row) == "unusable"][:PLAIN]),
+        plain=_plain(words, [row for row in runs if state(row) == "unusable"][:PLAIN]),
         unusable=sum(state(row) == "unusable" for row in runs),
         places=PLACES,
         runs=_packed(json.dumps(_table(words, runs, sketches), separators=(",", ":")).encode()),
@@ -89,12 +89,12 @@ def _beside(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-def _plain(runs: Iterable[Row]) -> list[dict[str, Any]]:
+def _plain(words: Mapping[str, Any], runs: Iterable[Row]) -> list[dict[str, Any]]:
     """Runs as the table shows them that needs no script."""
     return [
         {
             "run": row["run"],
-            "arm": row["arm"],
+            "arm": words["arms"].get(row["arm"], row["arm"]),
             "final_loss": cells(row)["Final loss"],
             "findings": [
                 {"name": name, "words": text, "advice": advice}
