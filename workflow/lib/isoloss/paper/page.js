@@ -5,16 +5,17 @@
 
   // --- what the page holds
 
-  async function unpacked(id) {
-    const bytes = Uint8Array.from(atob(byId(id).textContent), (letter) => letter.charCodeAt(0));
+  function unpacked(id) {
+    const text = atob(byId(id).textContent), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     return new Response(stream);
   }
 
   let data, curves;
   try {
-    data = await (await unpacked("runs-data")).json();
-    curves = unfolded(new Uint8Array(await (await unpacked("curves-data")).arrayBuffer()));
+    data = await unpacked("runs-data").json();
+    curves = readable(new Uint8Array(await unpacked("curves-data").arrayBuffer()));
   } catch (error) {
     byId("fault").textContent = `The data of this page cannot be unpacked (${error}). It takes a ` +
       "browser from 2023 or later; the same numbers are in the table results/quality.";
@@ -22,24 +23,28 @@
     return;
   }
 
-  // The reverse of `_numbers` and `_planes` in page.py.
-  function unfolded(bytes) {
+  // The reverse of `_numbers` and `_planes` in page.py, for one curve and one sign.
+  function readable(bytes) {
     const half = bytes.length / 2, places = data.places, length = data.curves.length * places;
     const number = (i) => bytes[i] | (bytes[half + i] << 8);
-    const lows = new Int16Array(length), highs = new Int16Array(length);
-    for (let i = 0, low = 0; i < length; i++) {
-      const step = number(i), span = number(length + i);
-      low = (i % places ? low : 0) + (step & 1 ? -(step + 1) / 2 : step / 2);
-      lows[i] = span ? low : -1;
-      highs[i] = span ? low + span - 1 : -1;
-    }
     const count = (half - 2 * length) / 3;
-    const mark = (i) => [0, 1, 2].map((which) => number(2 * length + which * count + i));
-    const of = data.panels.low.map(() => []); // the curves of each panel
+    let before = 0;
+    const of = data.panels.low.map(() => []);
     data.curves.forEach((panel, i) => of[panel].push(i));
-    let before = 0; // the first sign of each panel
-    const from = data.marks.map((n) => (before += n) - n);
-    return { lows, highs, mark, of, from };
+    return {
+      of, // the curves of each panel
+      first: data.marks.map((n) => (before += n) - n), // the first sign of each panel
+      curve(i) { // place, lowest and highest level, where there is a value
+        const found = [];
+        for (let place = 0, low = 0; place < places; place++) {
+          const step = number(i * places + place), span = number(length + i * places + place);
+          low += step & 1 ? -(step + 1) / 2 : step / 2;
+          if (span) found.push([place, low, low + span - 1]);
+        }
+        return found;
+      },
+      sign: (i) => [0, 1, 2].map((which) => number(2 * length + which * count + i)),
+    };
   }
 
   const total = data.run.length;
@@ -217,11 +222,9 @@
     for (const i of curves.of[panel]) {
       pen.strokeStyle = pen.fillStyle = color(`--curve-${data.metric[i] % 3}`);
       const points = [];
-      for (let place = 0; place < data.places; place++) {
-        const at = i * data.places + place;
-        if (curves.highs[at] < 0) continue;
+      for (const [place, least, most] of curves.curve(i)) {
         const x = across((place + 0.5) / data.places);
-        const ends = [[x, up(curves.lows[at])], [x, up(curves.highs[at])]];
+        const ends = [[x, up(least)], [x, up(most)]];
         const last = points.at(-1);
         if (last && Math.abs(ends[1][1] - last[1]) < Math.abs(ends[0][1] - last[1])) ends.reverse();
         points.push(...ends);
@@ -229,8 +232,8 @@
       line(pen, points);
       if (points.length < 5) points.forEach(([x, y]) => sign(pen, ".", x, y));
     }
-    for (let i = curves.from[panel]; i < curves.from[panel] + data.marks[panel]; i++) {
-      const [place, level, reason] = curves.mark(i);
+    for (let i = 0; i < data.marks[panel]; i++) {
+      const [place, level, reason] = curves.sign(curves.first[panel] + i);
       const [name, tone, shape] = data.looks[reason];
       pen.strokeStyle = pen.fillStyle = ink(tone);
       sign(pen, shape, across((place + 0.5) / data.marked), up(level));

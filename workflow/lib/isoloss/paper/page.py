@@ -108,17 +108,8 @@ def _plain(words: Mapping[str, Any], runs: Iterable[Row]) -> list[dict[str, Any]
 def _table(words: Mapping[str, Any], runs: Iterable[Row], sketches: Sketches) -> dict[str, Any]:
     """What the page knows of the runs, by columns."""
     panels = {name: row for row, name in enumerate(sketches.panels["run"])}
-    columns: dict[str, list[Any]] = {
-        name: [_cell(row[name]) for row in runs]
-        for name in (
-            "run",
-            "arm",
-            "model",
-            "first_step",
-            *(name for name, _, _ in COLUMNS),
-            "notes",
-        )
-    }
+    names = [*(name for name, _, _ in COLUMNS), "run", "arm", "model", "first_step", "notes"]
+    columns: dict[str, list[Any]] = {name: [_cell(row[name]) for row in runs] for name in names}
     return {
         "levels": LEVELS,
         "places": PLACES,
