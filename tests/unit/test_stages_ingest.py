@@ -10,6 +10,7 @@ from isoloss.cleaning.settings import Cleaning
 from isoloss.flops.flops import flops
 from isoloss.flops.settings import Compute
 from isoloss.logs.ingest import ingest
+from isoloss.logs.registry import BY_NAME
 from isoloss.logs.settings import Reading
 from isoloss.units import PFLOP_S_DAY
 from sections import section
@@ -94,6 +95,33 @@ def test_broken_records_beyond_the_accepted_share_refuse_the_log_and_are_named(f
     assert list(got.quarantine["run"]) == ["c"]
     assert list(got.quarantine["head"]) == ["torn"]
     assert got.runs["quarantined"].iloc[0] == 1
+
+
+def test_an_unexpected_exception_names_run_and_file_and_spoils_that_run_alone(folder, monkeypatch):
+    def fails(*_):
+        raise KeyError("layer\n0")
+
+    jsonl = replace(BY_NAME["jsonl"], read_columns=fails)
+    monkeypatch.setitem(BY_NAME, "jsonl", jsonl)
+    (folder / "b").mkdir()
+    (folder / "b.jsonl").rename(folder / "b/log.jsonl")
+    rows = [run("b", "b"), run("a", "a.csv", tokens_per_step=100)]
+    with pytest.warns(UserWarning, match=r"run b:\n(.*\n)*KeyError"):  # into the log of the job
+        got = ingest(rows, {"loss": "loss"}, folder, LOG)
+    assert list(got.table["run"]) == ["a"] * 3
+    row = got.runs.set_index("run").loc["b"]
+    assert row["values"] == 0
+    assert row["error"].startswith(f"{folder}/b/log.jsonl: its reader failed with KeyError: ")
+    assert "of test_stages_ingest.py), which is a fault of isoloss" in row["error"]
+    assert "\n" not in row["error"]
+
+
+def test_a_run_that_never_logged_one_of_the_metrics_has_no_values_of_it(folder):
+    metrics = {"loss": "loss", "late": "val/loss"}
+    got = ingest([run("b", "b.jsonl")], metrics, folder, LOG)
+    assert set(got.table["metric"]) == {"loss"}
+    assert got.runs["error"].iloc[0] == ""
+    assert "no column 'val/loss' for metric late" in got.runs["notes"].iloc[0]
 
 
 # --- FLOPs of what was logged

@@ -251,17 +251,16 @@ def test_a_run_that_the_quality_table_leaves_out_keeps_its_point_and_says_why():
     assert table.loc["z", "used"].all()
 
 
-@pytest.mark.parametrize("reason", ["excluded: lost", ""])
-def test_logs_that_cannot_be_read_are_counted_in_one_message(reason):
-    error = ["cannot be read: x", "cannot be read: y"]
-    found = QUALITY.assign(error=error, reason=[reason, ""])
-    cleaned = pd.concat([curve("a"), curve("z")])
-    with pytest.raises(ValueError, match="cannot be read") as raised:
-        points(cleaned, RUNS, TWO, found, ["loss"], Selection(**section("points")))
-    message = str(raised.value)
-    assert message.startswith("run a: cannot be read: y" if reason else "run z: cannot be read: x")
-    assert ("1 more cannot be read either" in message) == (not reason)
-    assert "more" not in message or not reason
+def test_a_log_that_cannot_be_read_spoils_its_run_alone_unless_its_arm_has_no_other():
+    out = {"error": ["", "logs/a: broken"], "used": [True, False], "reason": ["", "logs/a: broken"]}
+    found, chosen = QUALITY.assign(**out), Selection(**section("points"))
+    one_arm = [run | {"arm": "base"} for run in RUNS]
+    table = points(curve("z"), one_arm, TWO, found, ["loss"], chosen).set_index("run")
+    assert table.loc["z", "used"].all()
+    assert not table.loc["a", "used"].any()
+    assert set(table.loc["a", "reason"]) == {"logs/a: broken"}
+    with pytest.raises(ValueError, match=r"arm new: none of its 1 logs .* Run a: logs/a: broken\."):
+        points(curve("z"), RUNS, TWO, found, ["loss"], chosen)
 
 
 def test_the_last_value_lies_where_it_was_logged_and_a_line_at_the_end_of_the_run():

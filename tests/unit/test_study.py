@@ -533,6 +533,23 @@ def test_a_mistake_in_what_is_left_out_is_named(load, exclude, parts):
         assert part in message
 
 
+def test_a_run_that_never_logged_a_metric_does_not_block_the_study(load):
+    log = Path("data/s/logs/b1.csv")
+    log.write_text("step,tokens,acc\n1,10,0.5\n")
+    load(tables=["fits"])
+    load(STUDY.replace("{label: Loss}", "{label: Loss, column: acc}"), tables=["fits"])
+    message = mistake(load, STUDY.replace("{label: Loss}", "{column: nll}"), tables=["fits"])
+    assert "`nll` does not occur in data/s/logs/b1.csv (run b1)" in message
+
+
+def test_a_run_left_out_need_not_have_the_columns_that_the_study_names(load):
+    Path("data/s/logs/b4.csv").write_text("step,loss\n1,4.5\n")
+    text, sheet = STUDY + "log: {tokens: tokens}\n", SHEET + "b4,base,8M,logs/b4.csv,8000000\n"
+    message = mistake(load, text, sheet, tables=["fits"])
+    assert "`tokens` does not occur in data/s/logs/b4.csv (run b4)" in message
+    load(text + "exclude: {b4: it logged no tokens}\n", sheet, tables=["fits"])
+
+
 def test_a_column_that_a_log_lacks_is_told_without_words_of_what_is_no_log(load):
     Path("data/s/logs/b1.csv").write_text("hunter2:x:0:0:Hunter Two:/bin/hunter2\n" * 4)
     message = mistake(

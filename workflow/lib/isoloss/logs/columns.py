@@ -41,7 +41,7 @@ class Wanted:
     def resolve(self, preset: Preset, there: Collection[str], logged: Collection[str]) -> "Columns":
         """The columns of a log with values in the columns `there`, and `logged` that may be empty.
 
-        LogError if a column that is named is not logged, or if there is no loss.
+        LogError if a role's column that is named is not logged, or none of the metrics is.
         """
         given = {role: getattr(self, role) for role in _ROLES}
         for role, name in given.items():
@@ -52,14 +52,13 @@ class Wanted:
             for role, name in given.items()
         }
         if self.metrics is not None:
-            found = {}
-            for metric, named in self.metrics.items():
-                names = _names(metric, named, preset)
-                column = _first(names, there) or _first(names, logged)
-                if column is None:
-                    raise absent(f"metric {metric}", names[0], logged)
-                found[metric] = column
-            return Columns(**roles, metrics=found)
+            meant = {m: _names(m, column, preset) for m, column in self.metrics.items()}
+            found = {m: _first(n, there) or _first(n, logged) for m, n in meant.items()}
+            if not any(found.values()):
+                metric, names = next(iter(meant.items()))
+                raise absent(f"metric {metric}", names[0], logged)
+            # One that is not logged has no values.
+            return Columns(**roles, metrics={m: found[m] or meant[m][0] for m in meant})
         loss = _first(preset.train_loss, there)
         late = _first(preset.eval_loss, there)
         own = {"loss": loss, "eval_loss": late}

@@ -1,8 +1,11 @@
 """Raw logs of a set of runs -> one long table, what each run holds, and what could not be read."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
+from traceback import extract_tb, format_exception
 from typing import Any
 
 import pandas as pd
@@ -38,7 +41,8 @@ def ingest(
     metrics: metric -> logged column, None for the format's own. settings: of the study; a run's
     own `format` goes before theirs. A log that cannot be read, or that has no compute axis (neither
     tokens nor compute, nor a step with the run sheet's `tokens_per_step`) gives no values; its row
-    says why in `error`, so that the others can be looked at.
+    says why in `error`, so that the others can be looked at. So does that of a log at which a
+    reader fails with any other exception; its traceback is a warning.
     """
     tables, quarantines, rows = [], [], []
     for run in runs:
@@ -48,6 +52,10 @@ def ingest(
             got = _read(run, metrics, folder, settings)
         except LogError as error:
             row["error"] = " ".join(str(error).split())
+            continue
+        except Exception as error:  # a fault of a reader is no reason to lose the other runs
+            row["error"] = _unexpected(run["log"], error)
+            warnings.warn(f"run {run['run']}:\n{''.join(format_exception(error))}", stacklevel=2)
             continue
         table = got.table
         tables.append(table)
@@ -94,3 +102,15 @@ def _read(
             "run sheet to count tokens from the steps."
         )
     return got
+
+
+def _unexpected(log: str, error: Exception) -> str:
+    """What to say of an exception that no reader means to raise: the file, and where it arose."""
+    path = getattr(error, "__notes__", [log])[0]
+    frame = extract_tb(error.__traceback__)[-1]
+    words = shorten(f"{type(error).__name__}: {error}", 200, placeholder=" ...")
+    return (
+        f"{path}: its reader failed with {words} (line {frame.lineno} of "
+        f"{Path(frame.filename).name}), which is a fault of isoloss: please report it; the job's "
+        "log has more"
+    )

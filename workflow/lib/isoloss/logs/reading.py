@@ -78,8 +78,9 @@ def read(
     content. A file whose rows are the first rows of another (the copies in checkpoint folders) is
     read once.
 
-    Raises LogError: no such file, no or several formats, a named column that is not there, too many
-    records that cannot be read, hostile content.
+    Raises LogError: no such file, no or several formats, a named column that is not there (of
+    several metrics, those that are not there have no rows, and a note), too many records that
+    cannot be read, hostile content.
     """
     if not 0 <= max_bad_fraction <= 1:
         raise ValueError(f"max_bad_fraction is {max_bad_fraction}, expected 0 to 1")
@@ -100,6 +101,10 @@ def read(
         columns = wanted.resolve(kind.preset, names, logged)
     except LogError as error:
         raise LogError(f"{sources.text(paths)}: {error}") from None
+    absent = [metric for metric, name in columns.metrics.items() if name not in logged]
+    notes += [
+        f"the log has no column {columns.metrics[name]!r} for metric {name}" for name in absent
+    ]
     quarantine = _quarantine(by_source, max_bad_fraction)
     units = Units(step_base, sequence_length, tokens_per_step)
     by_name: dict[str, Rows] = {}
@@ -148,6 +153,9 @@ def _one(path: Path, kind: Format, keep: frozenset[str], notes: list[str]) -> So
             source = kind.read_columns(file, keep) if kind.read_columns else kind.read(file)
     except LogError as error:
         raise LogError(f"{path.as_posix()}: {error}") from error
+    except Exception as error:
+        error.add_note(path.as_posix())
+        raise
     notes += [f"{path.as_posix()}: {note}" for note in (*own, *source.notes)]
     return source
 

@@ -35,9 +35,9 @@ def points(
     before their planned tokens, unless the schedule is constant. A point that does not enter a fit
     has `used` false and a reason.
 
-    Raises ValueError for runs whose logs cannot be read, unless the study leaves them out.
+    Raises ValueError where of an arm no log can be read, but for those that are left out by name.
     """
-    _readable(quality)
+    _readable(quality, {run["run"]: run["arm"] for run in runs})
     verdicts = quality.set_index("run")
     kept = cleaned[cleaned["kept"]]
     ends = kept.groupby("run")[["tokens", "compute_pflop_s_days"]].max()
@@ -100,16 +100,16 @@ def _mid_schedule(run: Mapping[str, Any], share: float, tokens: float) -> bool:
     return share < 1 or cut
 
 
-def _readable(quality: pd.DataFrame) -> None:
-    """Whether every run that is not left out could be read."""
-    wrong = quality[(quality["error"] != "") & ~quality["reason"].str.startswith("excluded: ")]
-    if not wrong.empty:
-        first = wrong.iloc[0]
-        more = f" {len(wrong) - 1} more cannot be read either." if len(wrong) > 1 else ""
-        raise ValueError(
-            f"run {first['run']}: {first['error']}.{more} Mend the log, or leave the run out in "
-            f"the study: `exclude: {{{first['run']}: why}}`."
-        )
+def _readable(quality: pd.DataFrame, arms: Mapping[str, str]) -> None:
+    """Whether every arm has a run that could be read, of those that are not left out by name."""
+    wanted = quality[~quality["reason"].str.startswith("excluded: ")]
+    for arm, rows in wanted.groupby(wanted["run"].map(arms), sort=False):
+        if (rows["error"] != "").all():
+            first = rows.iloc[0]
+            raise ValueError(
+                f"arm {arm}: none of its {len(rows)} logs can be read. Run {first['run']}: "
+                f"{first['error']}."
+            )
 
 
 def _point(curve: pd.DataFrame, axis: str, end: float, settings: Selection) -> tuple[Point, float]:

@@ -196,8 +196,7 @@ def _study(
     study = Study(path.stem, settings, typed(path, settings), tuple(runs), logs)
     _excluded(path, study)
     if table is None:
-        for run in study.runs:
-            _logged_names(path, run, study)
+        _logged_names(path, study)
         compute, log = study.typed.compute, study.typed.log
         check_compute(path, sheet, compute, log, runs, lambda run: _text(study.files(run)))
         check_costs(sheet, settings["figures"], runs)
@@ -287,30 +286,42 @@ def _laws(path: Path, study: Study) -> None:
             raise InputError(f"{path}: fit: arm {arm}: {error}.") from error
 
 
-def _logged_names(path: Path, run: Mapping[str, Any], study: Study) -> None:
-    """Whether each column that the study names occurs in the run's log, where a glance can tell.
+def _logged_names(path: Path, study: Study) -> None:
+    """Whether each column that the study names occurs in its logs, where a glance can tell.
 
-    Only small plain files are looked at; of the others, reading tells.
+    That of a metric must be in one log at least, any other in all but those left out. Only small
+    plain files are looked at; of the others, reading tells.
     """
     metrics = study.settings["metrics"]
     named = {f"log.{role}": column for role, column in study.typed.log.columns.items()}
-    named |= {f"metrics.{key}": value.get("column", key) for key, value in metrics.items()}
-    named = {key: column for key, column in named.items() if column not in PRESETS}
-    files = study.files(run)
-    content = _text(files) if named else None
-    if content is None:
-        return
-    for key, column in named.items():
-        word = rb"(?<![\w.])" + re.escape(column.encode()) + rb"(?![\w.])"
-        if not re.search(word, content):
+    losses = {f"metrics.{key}": value.get("column", key) for key, value in metrics.items()}
+    named = {key: column for key, column in (named | losses).items() if column not in PRESETS}
+    unseen = named.keys() & losses  # metrics that no log has had so far
+    lacking: dict[str, tuple[Path, str, bytes]] = {}
+    for run in study.runs if named else ():
+        if run["run"] in study.settings["exclude"]:
+            continue
+        files = study.files(run)
+        content = _text(files)
+        if content is None:
+            unseen.clear()
+            continue
+        for key, column in named.items():
+            if re.search(rb"(?<![\w.])" + re.escape(column.encode()) + rb"(?![\w.])", content):
+                unseen.discard(key)
+            else:
+                lacking.setdefault(key, (files[0], run["run"], content))
+    for key, (file, name, content) in lacking.items():
+        if key in unseen or key not in losses:
+            column = named[key]
             words = re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode())
             hint = (
                 did_you_mean(column, set(words))
-                if _recognised(files[0])
+                if _recognised(file)
                 else (" No log format recognises that file; is it the run's log?")
             )
             raise InputError(
-                f"{path}: {key}: `{column}` does not occur in {files[0]} (run {run['run']}).{hint}"
+                f"{path}: {key}: `{column}` does not occur in {file} (run {name}).{hint}"
             )
 
 
