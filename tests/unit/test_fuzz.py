@@ -6,6 +6,8 @@ from pathlib import Path
 import fuzz
 import pytest
 from isoloss.logs import LogError, read
+from limited import error_of
+from log_bytes import held
 
 TARGETS = fuzz.targets()
 
@@ -45,3 +47,22 @@ def test_what_a_library_says_of_a_damaged_file_is_put_in_one_line(tmp_path: Path
         with pytest.raises(LogError, match=f"{name}: the .* (is damaged|cannot be read)") as error:
             read(tmp_path / name, format=format)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("start", ["", "step,loss\n1,2\n"])
+def test_a_cell_of_very_many_digits_is_read_in_linear_time(tmp_path: Path, start: str) -> None:
+    digits = "9" * 60_000
+    (tmp_path / "log").write_text(f"{start}{digits}x,{digits}.{digits}x\n")
+    code = "from isoloss.logs.reading import read\nread(Path('log'))\nraise ValueError('read')"
+    assert error_of(code, folder=tmp_path)
+
+
+def test_half_a_character_in_a_name_is_spelt(tmp_path: Path) -> None:
+    entries = r'{"step": 1, "loss": 2.5, "\ud800": 1.0}'
+    (tmp_path / "a").write_text(f'{{"log_history": [{entries}]}}')
+    tree = rb'{"\ud800": 1}'
+    keys = ((b"loss", b"2.5"), (b"_step", b"1"), (b"x", tree))
+    items = [held(1, held(1, key) + held(16, value)) for key, value in keys]
+    (tmp_path / "b").write_bytes(fuzz.leveldb(held(2, b"".join(items))))
+    for name, format in (("a", "huggingface"), ("b", "wandb")):
+        assert read(tmp_path / name, format=format).table["value"].tolist() == [2.5]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isoloss.logs.records import LogError
+from isoloss.logs.records import LogError, whole_name
 
 _NEWLINE = ord("\n")
 # Blocks of this size stay in the cache of a core.
@@ -95,6 +95,7 @@ def table(offsets: Sequence[int], rows: Sequence[Mapping[str, float | None]]) ->
     """Rows as columns of doubles; what a row does not have is null."""
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: pa.array([row.get(name) for row in rows], pa.float64()) for name in names}
+    columns = {whole_name(name): column for name, column in columns.items()}
     return pa.table({"offset": pa.array(offsets, pa.int64()), **columns})
 
 

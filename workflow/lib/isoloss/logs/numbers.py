@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 # Everything that logs write for "the value is not a number"; a blank cell is not among them.
 _NAN = frozenset({"nan", "null", "none", "n/a", "na", "-nan", "+nan", "nan(ind)", "-nan(ind)"})
 _NUMBER = re.compile(
-    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE | re.ASCII
+    r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE | re.ASCII
 )
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?", re.ASCII)
 

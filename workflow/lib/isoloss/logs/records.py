@@ -11,6 +11,11 @@ from isoloss.logs.errors import LogError as LogError
 Open = Callable[[], BinaryIO]
 
 
+def whole_name(name: str) -> str:
+    """A logged name as a column can have it: halves of characters, which JSON can hold, spelt."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True)
 class Block:
     """Rows of one kind out of one file.

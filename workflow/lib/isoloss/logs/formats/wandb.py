@@ -18,7 +18,7 @@ import pyarrow as pa
 from isoloss.logs.formats.leveldb import records
 from isoloss.logs.formats.wire import FIXED64, LENGTH, VARINT, WireError, fields, signed, varint
 from isoloss.logs.quarantine import Quarantine
-from isoloss.logs.records import Block, Format, LogError, Open, Preset, Source
+from isoloss.logs.records import Block, Format, LogError, Open, Preset, Source, whole_name
 from isoloss.logs.runs import choose_run
 
 HEADER = b":W&B\xe1\xbe\x00"
@@ -122,7 +122,7 @@ class _History:
             columns = [pa.array(table[:, 0].astype(np.int64))]
             columns += [pa.array(np.ascontiguousarray(column)) for column in table.T[1:]]
             columned = ["offset (logged)" if name == "offset" else name for name in names]
-            blocks.append(Block(pa.table(columns, ["offset", *columned])))
+            blocks.append(Block(pa.table(columns, ["offset", *map(whole_name, columned)])))
         return tuple(blocks)
 
 
