@@ -287,9 +287,9 @@ def test_a_run_left_out_stays_among_the_points_with_the_reason(checked):
     assert made.loc["d", "reason"].startswith("no value is kept")
 
 
-def test_a_log_that_cannot_be_read_stops_the_fits_unless_it_is_left_out(checked):
+def test_an_arm_of_which_no_log_can_be_read_stops_the_fits_unless_it_is_left_out(checked):
     logs = {"a": "step,tokens,loss\n1,x\n", "b": curve(2)}
-    with pytest.raises(ValueError, match=r"run a: .*exclude: \{a: why\}"):
+    with pytest.raises(ValueError, match=r"arm a: none of its 1 logs can be read"):
         pointed(*checked(logs))
     made = pointed(*checked(logs, exclude={"a": "lost"}))
     assert list(made["reason"]) == ["excluded: lost", ""]
