@@ -1,6 +1,7 @@
 """What is wrong with a curve: rules on the values of one metric of one run, in order of step."""
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +16,7 @@ MAD_TO_SD = 1.4826  # of a normal distribution
 NEAR_SDS = 3.0  # a value within so many standard deviations of the best level is as good as it
 SHORTEST = 5  # values: fewer are no level
 NEIGHBOURS = 10  # stretches at either side that a stretch of equal values is compared with
-BLOCK = 1 << 14  # windows that are dealt with at a time, to bound the memory
+BLOCK = 1 << 14  # values that are dealt with at a time, to bound the memory
 
 
 def spikes(values: Floats, window: int, mads: float) -> Flags:
@@ -26,20 +27,45 @@ def spikes(values: Floats, window: int, mads: float) -> Flags:
     first and the last half window are judged by the first and the last full window. A window
     without any spread (MAD 0) flags nothing.
     """
-    level = moving_median(values, window)
-    nearest = np.clip(np.arange(len(values)) - window // 2, 0, len(level) - 1)
-    lowest = np.minimum.accumulate(np.concatenate([values[:1], values[:-1]]))
-    rise = values - np.maximum(level[nearest], lowest)
-    flags = rise > mads * MAD_TO_SD * _least_mad(values, window)[nearest]
-    windows = np.lib.stride_tricks.sliding_window_view(values, window)
-    rows = np.flatnonzero(flags)
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        here = nearest[block]
-        mad = np.median(np.abs(windows[here] - level[here, None]), axis=1)
-        limit = mads * MAD_TO_SD * mad
-        flags[block] = (limit > 0) & (rise[block] > limit)
+    flags = np.zeros(len(values), dtype=bool)
+    lowest = values[0]
+    for rows, piece, nearest in _blocks(values, window):
+        y = values[rows]
+        before = np.minimum.accumulate(np.concatenate([[lowest], y]))
+        lowest = before[-1]
+        level = _medians(piece, window)
+        rise = y - np.maximum(level[nearest], before[:-1])
+        may = np.flatnonzero(rise > mads * MAD_TO_SD * _least_mad(piece, window)[nearest])
+        if len(may):
+            here = nearest[may]
+            windows = np.lib.stride_tricks.sliding_window_view(piece, window)[here]
+            limit = mads * MAD_TO_SD * np.median(np.abs(windows - level[here, None]), axis=1)
+            flags[rows][may] = (limit > 0) & (rise[may] > limit)
     return flags
+
+
+def _blocks(values: Floats, window: int) -> Iterator[tuple[slice, Floats, NDArray[np.intp]]]:
+    """Some rows at a time, the values in their windows, and which of these windows is each row's.
+
+    A row's window is the one around it; of the first and the last rows the first and the last.
+    """
+    last = len(values) - window
+    for start in range(0, len(values), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(values)))
+        nearest = np.clip(np.arange(rows.start, rows.stop) - window // 2, 0, last)
+        first = int(nearest[0])
+        yield rows, values[first : int(nearest[-1]) + window], nearest - first
+
+
+@lru_cache(maxsize=1)  # two rules ask for the same medians, one after the other
+def _remembered(values: bytes, window: int) -> Floats:
+    found = pd.Series(np.frombuffer(values)).rolling(window).median().to_numpy()
+    return np.asarray(found[window - 1 :])
+
+
+def _medians(values: Floats, window: int) -> Floats:
+    """The medians of all windows of so many of the finite values: shape (n - window + 1,)."""
+    return _remembered(values.tobytes(), window)
 
 
 def _least_mad(values: Floats, window: int) -> Floats:
@@ -61,29 +87,6 @@ def _least_mad(values: Floats, window: int) -> Floats:
     return np.asarray(least[first] / 2 * (1 - 1e-9))
 
 
-def moving_median(values: Floats, window: int) -> Floats:
-    """The medians of all windows of so many values: shape (n - window + 1,).
-
-    values: shape (n,), finite.
-    """
-    if len(values) > BLOCK:
-        return _moving_median(values, window)
-    return _remembered(np.ascontiguousarray(values).tobytes(), window)
-
-
-@lru_cache(maxsize=1)  # two rules ask one after the other
-def _remembered(values: bytes, window: int) -> Floats:
-    return _moving_median(np.frombuffer(values), window)
-
-
-def _moving_median(values: Floats, window: int) -> Floats:
-    median = np.empty(len(values) - window + 1)
-    for start in range(0, len(median), BLOCK):
-        piece = pd.Series(values[start : start + BLOCK + window - 1])
-        median[start : start + BLOCK] = piece.rolling(window).median().to_numpy()[window - 1 :]
-    return median
-
-
 def diverged(values: Floats, window: int, mads: float, rise: float) -> int | None:
     """The index from which a run has diverged, None if it has not.
 
@@ -95,21 +98,23 @@ def diverged(values: Floats, window: int, mads: float, rise: float) -> int | Non
     if they end in values that are not finite, the run has diverged where they begin; else with the
     first value from which none is finite. mads = 0: only values that are not finite count.
     """
-    finite = np.flatnonzero(np.isfinite(values))
-    after = int(finite[-1]) + 1 if len(finite) else 0
+    finite = np.isfinite(values)
+    y = values if finite.all() else values[finite]
+    after = len(values) - int(np.argmax(finite[::-1])) if len(y) else 0
     lost = after < len(values)
-    y = values[finite]
     if mads and len(y) >= 2 * SHORTEST:
         size = min(window, len(y) // 2)
-        level = moving_median(y, size)
-        nearest = np.clip(np.arange(len(y)) - size // 2, 0, len(level) - 1)
-        best = float(level.min())
-        sd = MAD_TO_SD * float(np.median(np.abs(y - level[nearest])))
-        onset = int(np.flatnonzero(y <= best + NEAR_SDS * sd)[-1]) + 1
+        best, away = np.inf, np.empty(len(y))
+        for rows, piece, nearest in _blocks(y, size):
+            level = _medians(piece, size)
+            best = min(best, float(level.min()))
+            away[rows] = np.abs(y[rows] - level[nearest])
+        sd = MAD_TO_SD * float(np.median(away, overwrite_input=True))
+        onset = len(y) - int(np.argmax((y <= best + NEAR_SDS * sd)[::-1]))
         tail = y[onset:][-size:]
         up = float(np.median(tail)) - best if len(tail) >= SHORTEST else 0.0
         if (lost and up) or up > max(mads * sd, rise * abs(best)):
-            return int(finite[onset])
+            return int(np.flatnonzero(finite)[onset]) if len(y) < len(values) else onset
     return after if lost else None
 
 
@@ -121,6 +126,8 @@ def constant(values: Floats, least: int) -> Flags:
     first value of a stretch is not flagged: it is new.
     """
     flags = np.zeros(len(values), dtype=bool)
+    if bytes([1]) * (least - 1) not in (values[1:] == values[:-1]).tobytes():
+        return flags
     starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])[: len(values)])
     lengths = np.diff(np.append(starts, len(values)))
     for i in np.flatnonzero(lengths >= least):

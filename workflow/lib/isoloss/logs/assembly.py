@@ -80,10 +80,14 @@ def _segments(files: list[tuple[str, Rows]], notes: list[str]) -> npt.NDArray[np
     found, segment = [np.empty(0, np.int32)], 0
     for name, rows in files:
         starts, disorder = resumes(_place(rows), rows["metric"])
-        cuts = np.zeros(len(rows["value"]), np.int32)
-        cuts[starts] = 1
-        found.append(np.cumsum(cuts, dtype=np.int32, out=cuts) + np.int32(segment))
-        segment += len(starts) + bool(len(cuts))
+        n = len(rows["value"])
+        if len(starts) or n <= _LARGE:
+            cuts = np.zeros(n, np.int32)
+            cuts[starts] = 1
+            found.append(np.cumsum(cuts, dtype=np.int32, out=cuts) + np.int32(segment))
+        else:
+            found.append(np.broadcast_to(np.int32(segment), n))
+        segment += len(starts) + bool(n)
         if disorder:
             notes.append(f"{name}: {disorder} rows go back and at once go on: no resume")
     return np.concatenate(found) if len(found) > 2 else found[-1]
@@ -122,6 +126,7 @@ def assembled(
         lost = losses(name, count, known, [aggregations[k] for k in kinds])
         notes += lost
         lossy += lost if count else []
+    printed = shared(printed)
     table = pd.DataFrame(
         {
             "run": labels(np.broadcast_to(np.int8(0), len(value)), [run]),
@@ -135,7 +140,7 @@ def assembled(
             "value": value,
             "wall_time_s": _own(joined(parts, "wall_time")),
             "aggregation": labels(kind, aggregations),
-            "digits": pd.arrays.IntegerArray(printed, printed == 0),
+            "digits": pd.arrays.IntegerArray(printed, shared(printed == 0)),
             "tokens_from": labels(joined(parts, "tokens_from"), list(TOKENS_FROM)),
         },
         copy=False,
@@ -161,13 +166,20 @@ def _own(column: Floats) -> Floats:
     return column if len(column) > _LARGE else np.array(column)
 
 
+def shared(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The column; one that is long and holds but one value takes no memory."""
+    if len(column) > _LARGE and bool((column == column[0]).all()):
+        return np.broadcast_to(column[0].copy(), len(column))
+    return column
+
+
 def labels(codes: npt.NDArray[Any], names: list[str]) -> pd.Categorical:
     """Names by their positions."""
     small = np.int8 if len(names) <= np.iinfo(np.int8).max else np.int32
     if len(codes) > _LARGE and codes.strides == (0,):
         codes = np.broadcast_to(codes[0].astype(small), len(codes))
     else:
-        codes = np.ascontiguousarray(codes, small)
+        codes = shared(np.ascontiguousarray(codes, small))
     return pd.Categorical.from_codes(codes, dtype=_dtype(tuple(names)))
 
 

@@ -121,7 +121,7 @@ def _long(batch: pa.RecordBatch, columns: Columns, others: dict[str, list[Logged
     if len(logged) == 1 and pa.types.is_floating(logged[0][1].type) and not logged[0][1].null_count:
         # Each row is one value: nothing is copied.
         place: slice | npt.NDArray[Any] = slice(None)
-        metric, value = np.full(n, logged[0][0], kind), _floats(logged[0][1])
+        metric, value = np.broadcast_to(kind(logged[0][0]), n), _floats(logged[0][1])
     else:
         picked = [_picked(logged, start, min(_SLICE, n - start)) for start in range(0, n, _SLICE)]
         empty: Rows = {"place": np.empty(0, np.int32), "metric": np.empty(0), "value": np.empty(0)}
