@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from isoloss.logs.longtable import Rows, joined
+from isoloss.logs.longtable import LARGE, Rows, joined
 from isoloss.logs.lossy import digits_of, losses
 from isoloss.logs.segments import resumes
 from isoloss.logs.tokens import TOKENS_FROM
@@ -15,8 +15,6 @@ from isoloss.units import Floats
 
 # Wall times above this are seconds since 1970, not since the start of a run.
 _EPOCH = 1e8
-# Tables above this size share one value in columns that hold only one: they cannot be written to.
-_LARGE = 1_000_000
 
 
 def ordered(files: dict[str, Rows], cumulative: bool, notes: list[str]) -> list[str]:
@@ -25,6 +23,8 @@ def ordered(files: dict[str, Rows], cumulative: bool, notes: list[str]) -> list[
     A file whose rows are the first rows of another is left out, with a note. If files are
     cumulative, of every file but the last the rows are taken out that the last one starts with too.
     """
+    if len(files) == 1:
+        return list(files)
     starts = {name: _started(rows) for name, rows in files.items()}
     timed = not any(np.isnan(list(starts.values())))
 
@@ -81,7 +81,7 @@ def _segments(files: list[tuple[str, Rows]], notes: list[str]) -> npt.NDArray[np
     for name, rows in files:
         starts, disorder = resumes(_place(rows), rows["metric"])
         n = len(rows["value"])
-        if len(starts) or n <= _LARGE:
+        if len(starts) or n <= LARGE:
             cuts = np.zeros(n, np.int32)
             cuts[starts] = 1
             found.append(np.cumsum(cuts, dtype=np.int32, out=cuts) + np.int32(segment))
@@ -157,18 +157,18 @@ def _files(sizes: list[int]) -> npt.NDArray[Any]:
 
 def _sample(value: Floats, here: npt.NDArray[np.bool_], count: int) -> Floats:
     """Some of the values that are here, all over the table."""
-    stride = max(1, count // _LARGE)
+    stride = max(1, count // LARGE)
     return value[::stride][here[::stride]]
 
 
 def _own(column: Floats) -> Floats:
     """The column, in memory of its own if that is not much."""
-    return column if len(column) > _LARGE else np.array(column)
+    return column if len(column) > LARGE else np.array(column)
 
 
 def shared(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The column; one that is long and holds but one value takes no memory."""
-    if len(column) > _LARGE and bool((column == column[0]).all()):
+    if len(column) > LARGE and bool((column == column[0]).all()):
         return np.broadcast_to(column[0].copy(), len(column))
     return column
 
@@ -176,7 +176,7 @@ def shared(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def labels(codes: npt.NDArray[Any], names: list[str]) -> pd.Categorical:
     """Names by their positions."""
     small = np.int8 if len(names) <= np.iinfo(np.int8).max else np.int32
-    if len(codes) > _LARGE and codes.strides == (0,):
+    if len(codes) > LARGE and codes.strides == (0,):
         codes = np.broadcast_to(codes[0].astype(small), len(codes))
     else:
         codes = shared(np.ascontiguousarray(codes, small))

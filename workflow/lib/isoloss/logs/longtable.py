@@ -19,6 +19,9 @@ _ROLES = ("step", "tokens", "samples", "compute", "wall_time")
 # The largest double, near enough: how some stores write infinity.
 _LARGEST = 1.797e308
 _SLICE = 1 << 18
+# Columns above this size are not copied, and share one value if they hold only one: they cannot be
+# written to.
+LARGE = 1_000_000
 
 
 def long_rows(
@@ -80,9 +83,9 @@ def long_rows(
         rows["step"], rows["offset"], rows["tokens"], rows["samples"], units, counted, notes
     )
     del rows["samples"]
-    value = rows["value"]
-    value[value >= _LARGEST] = np.inf
-    value[value <= -_LARGEST] = -np.inf
+    infinite = (rows["value"] >= _LARGEST) | (rows["value"] <= -_LARGEST)
+    if infinite.any():
+        rows["value"] = np.where(infinite, np.copysign(np.inf, rows["value"]), rows["value"])
     return rows
 
 
@@ -186,7 +189,8 @@ def joined(parts: list[Rows], name: str) -> npt.NDArray[Any]:
     if len(parts) == 1:
         column = parts[0].pop(name)
         # What still belongs to a reader's table is not ours to change.
-        return column if column.flags.writeable or column.strides == (0,) else column.copy()
+        ours = column.flags.writeable or column.strides == (0,) or len(column) > LARGE
+        return column if ours else column.copy()
     if not parts:  # a file without one sound record
         return np.empty(0, float if name == "value" else int)
     return np.concatenate([part.pop(name) for part in parts])
