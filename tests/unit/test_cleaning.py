@@ -3,9 +3,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from isoloss.cleaning.clean import RULES, spikes, summary
+from isoloss.cleaning.clean import RULES
 from isoloss.cleaning.clean import clean as cleaned_by
+from isoloss.cleaning.curve_rules import spikes
 from isoloss.cleaning.settings import Cleaning
+from isoloss.cleaning.summary import summary as summary_of
 from sections import section
 
 NAN = float("nan")
@@ -68,11 +70,6 @@ def test_of_a_step_logged_twice_the_later_value_is_kept():
 
 def test_two_metrics_of_one_step_are_no_duplicates():
     table = joined(log([1, 2], [3, 2]), log([1, 2], [3, 2], metric="eval"))
-    assert clean(table)["kept"].all()
-
-
-def test_two_runs_with_the_same_steps_are_no_duplicates():
-    table = joined(log([1, 2], [3, 2]), log([1, 2], [3, 2], run="s"))
     assert clean(table)["kept"].all()
 
 
@@ -222,17 +219,19 @@ def test_all_rules_together():
     }
 
 
-def test_sorted_by_run_metric_and_step_whatever_the_order_of_the_runs():
-    parts = [log([1, 2], [3, 2], run=run, metric=m) for run in "ab" for m in ("eval", "loss")]
-    forward, backward = clean(joined(*parts)), clean(joined(*parts[::-1]))
-    pd.testing.assert_frame_equal(forward, backward)
+def test_sorted_by_metric_and_step_whatever_their_order_and_type():
+    parts = [log([1, 2], [3, 2], metric=metric) for metric in ("eval", "loss")]
+    table = joined(*parts[::-1])
+    coded = table.assign(metric=pd.Categorical(table["metric"], ["loss", "eval"]))
+    for cleaned in (clean(table), clean(coded), clean(joined(*parts))):
+        assert list(cleaned["metric"]) == ["eval", "eval", "loss", "loss"]
+        assert list(cleaned["step"]) == [1, 2, 1, 2]
 
 
 # --- what was read = what is kept + what is flagged
 
 runs_of_logs = st.lists(
     st.tuples(
-        st.integers(0, 1),  # run
         st.integers(0, 1),  # metric
         st.integers(0, 2),  # segment
         st.integers(0, 12),  # step
@@ -246,10 +245,10 @@ runs_of_logs = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(rows=runs_of_logs, warm_up=st.integers(0, 5), window=st.integers(5, 9))
 def test_nothing_is_dropped_whatever_the_log(rows, warm_up, window):
-    table = pd.DataFrame(rows, columns=["run", "metric", "segment", "step", "value"])
-    table = table.sort_values(["run", "segment"], kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows, columns=["metric", "segment", "step", "value"])
+    table = table.sort_values("segment", kind="stable", ignore_index=True)
     table = table.assign(
-        run=table["run"].map({0: "r", 1: "s"}),
+        run="r",
         metric=table["metric"].map({0: "eval", 1: "loss"}),
         step=table["step"].astype(float),
         offset=np.arange(len(table)),
@@ -265,26 +264,22 @@ def test_nothing_is_dropped_whatever_the_log(rows, warm_up, window):
     assert set(";".join(cleaned["reasons"]).split(";")) <= {"", *RULES}
     kept = cleaned[cleaned["kept"]]
     assert np.isfinite(kept["value"]).all()
-    assert not kept.duplicated(["run", "metric", "step"]).any()
-    for _, curve in kept.groupby(["run", "metric"]):
+    assert not kept.duplicated(["metric", "step"]).any()
+    for _, curve in kept.groupby("metric"):
         assert curve["step"].is_monotonic_increasing
         assert curve["segment"].is_monotonic_increasing  # no stretch that was abandoned
-    counts = summary(cleaned, ingested(table))
-    assert (counts["kept"] + counts["flagged"] == counts["values"]).all()
-    assert counts["values"].sum() == len(table)
+    counts = summary(cleaned, table)
+    assert counts["kept"] + counts["flagged"] == counts["values"] == len(table)
 
 
-def ingested(table):
-    """The table of runs as the ingest writes it."""
-    rows = table.groupby("run", as_index=False).agg(
-        values=("value", "size"), segments=("segment", "nunique")
-    )
-    return rows.assign(format="csv", quarantined=0, tokens_from="log", notes="")
+def summary(cleaned, table):
+    """The summary of a cleaned run, of which the ingest read `table`."""
+    return summary_of(cleaned, {"run": "r", "values": len(table)}, ["loss", "eval"])
 
 
 def test_the_summary_counts_by_rule_and_names_the_ends_of_what_is_kept():
     table = log([1, 2, 2, 3, 4], [4, NAN, 3, 2, NAN])
-    row = summary(clean(table, warm_up_steps=2), ingested(table)).iloc[0]
+    row = summary(clean(table, warm_up_steps=2), table)
     assert (row["values"], row["kept"], row["flagged"]) == (5, 2, 3)
     assert {rule: row[rule] for rule in RULES} == dict.fromkeys(RULES, 0) | {
         "non_finite": 2,
@@ -294,22 +289,40 @@ def test_the_summary_counts_by_rule_and_names_the_ends_of_what_is_kept():
     }
     assert (row["first_step"], row["last_step"], row["last_tokens"]) == (2, 3, 300)
     assert np.isnan(row["last_compute_pflop_s_days"])
+    assert (row["final_loss"], row["without"]) == (2, "eval")
+    assert (row["divergence_step"], row["divergence_tokens"]) == (4, 400)
 
 
 def test_where_nothing_at_all_is_kept_nothing_is_counted_as_kept():
     table = log([1, 2], [NAN, NAN])
-    row = summary(clean(table), ingested(table)).iloc[0]
-    assert (row["values"], row["kept"], row["flagged"]) == (2, 0, 2)
+    row = summary(clean(table), table)
+    assert (row["values"], row["kept"], row["flagged"], row["without"]) == (2, 0, 2, "loss;eval")
+    assert np.isnan(row["last_step"])
 
 
-def test_a_run_of_which_nothing_is_kept_stays_in_the_summary():
-    table = joined(log([1, 2], [NAN, NAN]), log([1, 2], [3, 2], run="s"))
-    counts = summary(clean(table), ingested(table)).set_index("run")
-    assert (counts.loc["r", "kept"], counts.loc["r", "flagged"]) == (0, 2)
-    assert np.isnan(counts.loc["r", "last_step"])
+def test_a_run_that_cannot_be_read_has_a_summary_all_the_same():
+    row = summary(None, [])
+    assert (row["kept"], row["flagged"], row["digest"]) == (0, 0, "")
 
 
 def test_a_value_lost_between_ingest_and_clean_is_an_error():
     table = log([1, 2, 3], [4, 3, 2])
     with pytest.raises(AssertionError, match="lost"):
-        summary(clean(table.iloc[:2]), ingested(table))
+        summary(clean(table.iloc[:2]), table)
+
+
+def test_a_digest_tells_logs_apart_by_metric_step_tokens_and_value():
+    def digest(*arguments, **more):
+        return summary(*2 * [clean(log(*arguments, **more))])["digest"]
+
+    own = digest([1, 2, 3], [4, 3, 2])
+    assert own == digest([1, 2, 3], [4, 3, 2], segments=[0, 0, 1])
+    others = [
+        digest([1, 2, 4], [4, 3, 2], tokens=[100, 200, 300]),
+        digest([1, 2, 3], [4, 3, 2], tokens=[100, 200, 400]),
+        digest([1, 2, 3], [4, 3, 1]),
+        digest([1, 2, 3], [4, 3, 2], metric="eval"),
+    ]
+    assert len({own, *others}) == 5
+    # Two different values are a coincidence.
+    assert digest([1, 2, 3], [4, 3, 4]) == digest([1], [2]) == digest([1, 2], [4, NAN]) == ""

@@ -227,8 +227,8 @@ def test_points_and_curves_of_converted_compute_are_those_of_counted_compute(fol
     converted = account(folder, RUNS, ends(compute=at_end), ALL, declared="6n_total")
     chosen = Selection(**section("points"))
     quality = pd.DataFrame({"run": ["a", "b"], "used": True, "reason": "", "error": ""})
-    expected = points(logs, RUNS, direct, quality, ["loss"], chosen)
-    made = points(bare, RUNS, converted, quality, ["loss"], chosen)
+    expected = points([logs], RUNS, direct, quality, ["loss"], chosen)
+    made = points([bare], RUNS, converted, quality, ["loss"], chosen)
     assert made["used"].all()
     for column in ("compute_pflop_s_days", "loss", "loss_se"):
         assert_allclose(made[column], expected[column], rtol=1e-9, atol=1e-12)

@@ -137,7 +137,7 @@ def test_the_data_beside_a_module_that_it_names_counts(digest):
     assert digest(named | {"isoloss/page.js": "1"}) != digest(named | {"isoloss/page.js": "2"})
 
 
-def test_the_formats_of_logs_count_as_code_of_ingest_alone(root, monkeypatch):
+def test_the_formats_of_logs_count_as_code_of_cleaning_alone(root, monkeypatch):
     seen = []
     monkeypatch.setattr(provenance, "_parse", provenance._parse.__wrapped__)
     data = provenance._data
@@ -149,7 +149,7 @@ def test_the_formats_of_logs_count_as_code_of_ingest_alone(root, monkeypatch):
         provenance.code(script)
         users |= {script.name} if any(text.startswith("console.yaml") for text in seen) else set()
         seen.clear()
-    assert users == {"ingest.py"}
+    assert users == {"clean.py"}
 
 
 def test_modules_that_import_each_other_end(digest):
@@ -213,7 +213,7 @@ def test_the_real_rules_have_the_modules_that_the_rerun_rules_speak_of(root):
     assert users["multiplier/equal_loss.py"] == {"multiplier.py"}
     assert users["cleaning/clean.py"] == {"clean.py"}
     assert users["claims/claims.py"] == {"claims.py"}
-    assert users["logs/reading.py"] == {"ingest.py"}
+    assert users["logs/reading.py"] == {"clean.py"}
     assert users["flops/flops.py"] == {"flops.py"}
     assert users["flops/breakdown.py"] == users["flops/consistency.py"] == {"breakdown.py"}
     assert users["flops/overtaking.py"] == {"breakdown.py", "figures/overtake.py"}
@@ -234,10 +234,10 @@ def test_editing_a_log_reader_leaves_the_multiplier_alone(root, tmp_path, monkey
         provenance._parse.cache_clear()
         return provenance.code(root / f"workflow/scripts/{script}.py")
 
-    before = {script: digest(script) for script in ("ingest", "multiplier")}
+    before = {script: digest(script) for script in ("clean", "multiplier")}
     for name in ("formats/delimited", "reading"):
         with (tmp_path / f"isoloss/logs/{name}.py").open("a") as file:
             file.write("\n_CHANGED = 1\n")
     assert digest("multiplier") == before["multiplier"]
-    assert digest("ingest") != before["ingest"]
+    assert digest("clean") != before["clean"]
     provenance._module.cache_clear()

@@ -5,8 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from isoloss import tables
-from isoloss.cleaning import clean as cleaning
-from isoloss.cleaning.settings import Cleaning
 from isoloss.flops.flops import flops
 from isoloss.flops.settings import Compute
 from isoloss.logs.ingest import ingest
@@ -31,51 +29,40 @@ def run(name, log, **more):
     return {"run": name, "log": log, "format": None, "tokens_per_step": None} | more
 
 
-def test_logs_of_several_formats_become_one_table(folder, stage_schema):
-    got = ingest(
-        [run("a", "a.csv", tokens_per_step=100), run("b", "b.jsonl")], {"loss": "loss"}, folder, LOG
-    )
-    table = tables.check(got.table, stage_schema("ingest"), "ingest")
-    assert list(table["run"]) == ["a"] * 3 + ["b"] * 2
-    assert list(table["value"]) == [4.5, 4.25, 4, 5, 4.5]
-    assert list(table["tokens"]) == [100, 200, 300, 10, 20]
-    runs = tables.check(got.runs, stage_schema("ingest_runs"), "runs").set_index("run")
-    assert list(runs["format"]) == ["csv", "jsonl"]
-    assert list(runs["values"]) == [3, 2]
-    assert runs.loc["a", "tokens_from"] == "step x tokens_per_step"
-    assert runs.loc["b", "tokens_from"] == "log"
+@pytest.mark.parametrize(
+    ("row", "values", "tokens", "tokens_from"),
+    [
+        (run("a", "a.csv", tokens_per_step=100), [4.5, 4.25, 4], [100, 200, 300], "step x"),
+        (run("b", "b.jsonl"), [5, 4.5], [10, 20], "log"),
+    ],
+    ids=["csv", "jsonl"],
+)
+def test_a_log_becomes_a_long_table_and_a_row(folder, row, values, tokens, tokens_from):
+    got = ingest(row, {"loss": "loss"}, folder, LOG)
+    assert list(got.table["value"]) == values
+    assert list(got.table["tokens"]) == tokens
+    assert (got.row["run"], got.row["values"]) == (row["run"], len(values))
+    assert row["log"].endswith(got.row["format"])
+    assert got.row["tokens_from"].startswith(tokens_from)
     assert got.quarantine.empty
-    assert got.quarantine.columns[0] == "run"
-
-
-def test_what_was_ingested_can_be_cleaned_and_counted(folder, stage_schema):
-    got = ingest([run("a", "a.csv", tokens_per_step=100)], {"loss": "loss"}, folder, LOG)
-    cleaned = tables.check(
-        cleaning.clean(got.table, Cleaning(**section("clean"))), stage_schema("clean"), "clean"
-    )
-    summary = tables.check(cleaning.summary(cleaned, got.runs), stage_schema("runs"), "runs")
-    assert summary["kept"].iloc[0] == 3
-    assert summary["last_tokens"].iloc[0] == 300
 
 
 def test_a_metric_may_have_another_name_than_its_column(folder):
-    got = ingest([run("b", "b.jsonl")], {"train": "loss"}, folder, LOG)
+    got = ingest(run("b", "b.jsonl"), {"train": "loss"}, folder, LOG)
     assert set(got.table["metric"]) == {"train"}
 
 
 def refused(folder, row, metric="loss"):
-    """The error of the one run that is read."""
-    got = ingest([row], {metric: metric}, folder, LOG)
-    assert got.table.empty
-    return got.runs["error"].iloc[0]
+    """The error of a run that cannot be read."""
+    got = ingest(row, {metric: metric}, folder, LOG)
+    assert got.table is None
+    return got.row["error"]
 
 
 def test_a_runs_own_format_goes_before_the_studys(folder):
     assert re.search(r"b\.jsonl", refused(folder, run("b", "b.jsonl", format="csv")))
-    got = ingest(
-        [run("b", "b.jsonl", format="jsonl")], {"loss": "loss"}, folder, replace(LOG, format="csv")
-    )
-    assert len(got.table) == 2
+    row = run("b", "b.jsonl", format="jsonl")
+    assert len(ingest(row, {"loss": "loss"}, folder, replace(LOG, format="csv")).table) == 2
 
 
 def test_a_log_without_tokens_and_compute_says_what_to_name_or_give(folder):
@@ -91,13 +78,13 @@ def test_broken_records_beyond_the_accepted_share_refuse_the_log_and_are_named(f
     (folder / "c.csv").write_text("step,tokens,loss\n1,10,4\ntorn\n3,30,3\n")
     error = refused(folder, run("c", "c.csv"))
     assert re.search(r"c\.csv: 1 of 3 records.*max_bad_fraction", error)
-    got = ingest([run("c", "c.csv")], {"loss": "loss"}, folder, replace(LOG, max_bad_fraction=0.5))
+    got = ingest(run("c", "c.csv"), {"loss": "loss"}, folder, replace(LOG, max_bad_fraction=0.5))
     assert list(got.quarantine["run"]) == ["c"]
     assert list(got.quarantine["head"]) == ["torn"]
-    assert got.runs["quarantined"].iloc[0] == 1
+    assert got.row["quarantined"] == 1
 
 
-def test_an_unexpected_exception_names_run_and_file_and_spoils_that_run_alone(folder, monkeypatch):
+def test_an_unexpected_exception_is_an_error_of_the_run_that_names_the_file(folder, monkeypatch):
     def fails(*_):
         raise KeyError("layer\n0")
 
@@ -105,11 +92,10 @@ def test_an_unexpected_exception_names_run_and_file_and_spoils_that_run_alone(fo
     monkeypatch.setitem(BY_NAME, "jsonl", jsonl)
     (folder / "b").mkdir()
     (folder / "b.jsonl").rename(folder / "b/log.jsonl")
-    rows = [run("b", "b"), run("a", "a.csv", tokens_per_step=100)]
     with pytest.warns(UserWarning, match=r"run b:\n(.*\n)*KeyError"):  # into the log of the job
-        got = ingest(rows, {"loss": "loss"}, folder, LOG)
-    assert list(got.table["run"]) == ["a"] * 3
-    row = got.runs.set_index("run").loc["b"]
+        got = ingest(run("b", "b"), {"loss": "loss"}, folder, LOG)
+    assert got.table is None
+    row = got.row
     assert row["values"] == 0
     assert row["error"].startswith(f"{folder}/b/log.jsonl: its reader failed with KeyError: ")
     assert "of test_stages_ingest.py), which is a fault of isoloss" in row["error"]
@@ -118,10 +104,10 @@ def test_an_unexpected_exception_names_run_and_file_and_spoils_that_run_alone(fo
 
 def test_a_run_that_never_logged_one_of_the_metrics_has_no_values_of_it(folder):
     metrics = {"loss": "loss", "late": "val/loss"}
-    got = ingest([run("b", "b.jsonl")], metrics, folder, LOG)
+    got = ingest(run("b", "b.jsonl"), metrics, folder, LOG)
     assert set(got.table["metric"]) == {"loss"}
-    assert got.runs["error"].iloc[0] == ""
-    assert "no column 'val/loss' for metric late" in got.runs["notes"].iloc[0]
+    assert got.row["error"] == ""
+    assert "no column 'val/loss' for metric late" in got.row["notes"]
 
 
 # --- FLOPs of what was logged

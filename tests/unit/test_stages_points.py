@@ -47,7 +47,7 @@ def take(cleaned, costs, metrics=("loss",), select="final", window=0.03):
     runs = [run for run in RUNS if run["run"] in set(costs["run"])]
     found = quality(runs)
     chosen = Selection(**section("points", select=select, window=window))
-    return points(cleaned, runs, costs, found, list(metrics), chosen)
+    return points([cleaned], runs, costs, found, list(metrics), chosen)
 
 
 TWO = flops(("a", "x", 1e12), ("a", "y", 2e12), ("z", "x", 1e12), ("z", "y", 3e12))
@@ -160,7 +160,7 @@ def along(runs, **changes):
     costs = flops(*((run["run"], "x", 1e12) for run in runs))
     settings = {"select": "curve", "window": 0.03, "per_run": 4, "start": 0.125}
     chosen = Selection(**section("points", **settings | changes))
-    return points(cleaned, runs, costs, quality(runs), ["loss"], chosen)
+    return points([cleaned], runs, costs, quality(runs), ["loss"], chosen)
 
 
 def scheduled(schedule, **more):
@@ -181,7 +181,7 @@ def test_points_along_logged_compute_have_the_tokens_of_their_share():
     settings = section("points", select="curve", window=0.03, per_run=4, start=0.125)
     runs = [scheduled("constant")]
     costs = flops(("z", "logged", NAN))
-    table = points(cleaned, runs, costs, quality(runs), ["loss"], Selection(**settings))
+    table = points([cleaned], runs, costs, quality(runs), ["loss"], Selection(**settings))
     np.testing.assert_allclose(table["compute_pflop_s_days"], [1.25, 2.5, 5, 10])
     np.testing.assert_allclose(table["tokens"], [1.25e8, 2.5e8, 5e8, 1e9])
 
@@ -244,7 +244,7 @@ def test_a_run_that_the_quality_table_leaves_out_keeps_its_point_and_says_why():
     found = QUALITY.assign(used=[True, False], reason=["", "diverged"])
     cleaned = pd.concat([curve("a"), curve("z")])
     chosen = Selection(**section("points"))
-    table = points(cleaned, RUNS, TWO, found, ["loss"], chosen).set_index("run")
+    table = points([cleaned], RUNS, TWO, found, ["loss"], chosen).set_index("run")
     assert not table.loc["a", "used"].any()
     assert set(table.loc["a", "reason"]) == {"diverged"}
     assert table.loc["a", "loss"].notna().all()
@@ -255,12 +255,12 @@ def test_a_log_that_cannot_be_read_spoils_its_run_alone_unless_its_arm_has_no_ot
     out = {"error": ["", "logs/a: broken"], "used": [True, False], "reason": ["", "logs/a: broken"]}
     found, chosen = QUALITY.assign(**out), Selection(**section("points"))
     one_arm = [run | {"arm": "base"} for run in RUNS]
-    table = points(curve("z"), one_arm, TWO, found, ["loss"], chosen).set_index("run")
+    table = points([curve("z")], one_arm, TWO, found, ["loss"], chosen).set_index("run")
     assert table.loc["z", "used"].all()
     assert not table.loc["a", "used"].any()
     assert set(table.loc["a", "reason"]) == {"logs/a: broken"}
     with pytest.raises(ValueError, match=r"arm new: none of its 1 logs .* Run a: logs/a: broken\."):
-        points(curve("z"), RUNS, TWO, found, ["loss"], chosen)
+        points([curve("z")], RUNS, TWO, found, ["loss"], chosen)
 
 
 def test_the_last_value_lies_where_it_was_logged_and_a_line_at_the_end_of_the_run():

@@ -90,7 +90,7 @@ def test_settings_of_the_config_stand_between_the_defaults_and_the_studys_own(lo
     assert s.typed.clean == Cleaning(**section("clean", spike_mads=6, spike_window=11))
     assert s.settings["clean"] == section("clean", spike_mads=6, spike_window=11)
     assert s.settings["ingest"] == {"runs_per_shard": 2}
-    assert load(tables=["fits"])["s"].settings["ingest"] == {"runs_per_shard": 16}
+    assert load(tables=["fits"])["s"].settings["ingest"] == {"runs_per_shard": 250}
 
 
 def test_a_config_that_repeats_every_default_changes_nothing(load):
@@ -171,8 +171,8 @@ def resolved(load, cell):
     """What a cell `log` means to the study, which is what the readers open for it."""
     s = load(sheet=SHEET.replace("logs/b1.csv", cell), tables=["fits"])["s"]
     files = s.files(s.runs[0])
-    got = ingest([{"run": "b1", "log": cell}], {"loss": None}, s.folder, s.typed.log)
-    assert got.runs["error"].tolist() == [""]
+    got = ingest({"run": "b1", "log": cell}, {"loss": None}, s.folder, s.typed.log)
+    assert got.row["error"] == ""
     assert set(got.table["source"]) == {file.as_posix() for file in files}
     return [file.relative_to("data/s/logs").as_posix() for file in files]
 
@@ -236,8 +236,8 @@ def many(n):
     return [{"run": f"run-{i}"} for i in range(n)]
 
 
-def sharded(runs, size=16):
-    return study.shards(runs, size)
+def sharded(runs, size=16, sizes=None):
+    return study.shards(runs, sizes or [1000] * len(runs), size)
 
 
 def test_every_run_is_in_one_shard_of_a_power_of_two():
@@ -258,11 +258,22 @@ def test_adding_a_run_touches_one_shard():
     assert sum(before.get(name) != runs for name, runs in after.items()) == 1
 
 
-def test_the_order_of_the_sheet_moves_no_run_to_another_shard():
-    def members(shards):
-        return {name: {r["run"] for r in runs} for name, runs in shards.items()}
+def test_the_order_of_the_sheet_changes_no_shard():
+    assert sharded(many(50)) == sharded(many(50)[::-1])
 
-    assert members(sharded(many(50))) == members(sharded(many(50)[::-1]))
+
+def test_a_huge_log_is_a_shard_by_itself_and_moves_no_other():
+    sizes = [1000] * 50
+    before, after = sharded(many(50), 16, sizes), sharded(many(50), 16, [1 << 27, *sizes[1:]])
+    (alone,) = [name for name in after if name.startswith("alone-")]
+    assert after[alone] == many(1)
+    left = {name: [run for run in runs if run not in many(1)] for name, runs in before.items()}
+    assert {name: runs for name, runs in after.items() if name != alone} == left
+
+
+def test_long_logs_make_more_shards_though_never_more_than_runs():
+    assert len(sharded(many(64), 64, [1 << 25] * 64)) > 16
+    assert set(sharded(many(1), 64, [1 << 26])) == {"0-of-1"}
 
 
 def test_a_runs_shard_does_not_depend_on_pythons_hash():

@@ -224,7 +224,7 @@ def test_a_few_broken_rows_are_set_aside_and_named(tiny_copy):
     log.write_text(log.read_text() + "torn\n")
     target = "results/clean/tiny/0-of-1.csv"
     tiny_copy.build(target)
-    quarantine = (tiny_copy.folder / "results/ingest/tiny/0-of-1.quarantine.csv").read_text()
+    quarantine = (tiny_copy.folder / "results/clean/tiny/0-of-1.quarantine.csv").read_text()
     header, *rows = quarantine.splitlines()
     assert header == "run,source,offset,reason,head"
     assert len(rows) == 1

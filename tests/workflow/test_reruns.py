@@ -31,7 +31,7 @@ def shard_of(tiny, run):
 
 
 def test_there_are_several_shards(tiny):
-    assert len(list((tiny.folder / "results/ingest/tiny").glob("*.parquet"))) > 1
+    assert len(list((tiny.folder / "results/clean/tiny").glob("*.csv"))) > 1
 
 
 def test_touching_every_file_reruns_nothing(tiny):
@@ -56,7 +56,7 @@ def test_a_changed_byte_in_one_log_reruns_its_shard_and_what_follows_in_its_stud
     shard = shard_of(tiny, "base-10M")
     with tiny.changed(log):
         tiny.replace(log, "19,4.6076", "19,4.6077")
-        assert tiny.pending() == {f"ingest/tiny/{shard}", f"clean/tiny/{shard}"} | AFTER_CLEAN
+        assert tiny.pending() == {f"clean/tiny/{shard}"} | AFTER_CLEAN
 
 
 def test_a_colour_reruns_figures_alone(tiny):
@@ -110,10 +110,8 @@ def test_adding_a_run_touches_one_shard(tiny):
         pending = tiny.pending()
     assert pending >= AFTER_CLEAN
     rest = sorted(pending - AFTER_CLEAN)
-    assert len(rest) == 2
+    assert len(rest) == 1
     assert rest[0].startswith("clean/tiny/")
-    assert rest[1].startswith("ingest/tiny/")
-    assert rest[0].split("/")[-1] == rest[1].split("/")[-1]
 
 
 def test_the_order_of_the_run_sheet_reruns_no_reading(tiny):
@@ -124,6 +122,7 @@ def test_the_order_of_the_run_sheet_reruns_no_reading(tiny):
         path.write_text("\n".join([header, *rows[4:], *rows[:4]]) + "\n")
         pending = tiny.pending()
     assert "flops/tiny" in pending  # its rows are in the order of the sheet
+    assert not [job for job in pending if job.startswith("clean/")]
     assert not [job for job in pending if job.endswith("/logged") or "/logged/" in job]
 
 
@@ -192,7 +191,7 @@ def test_changed_code_reruns_what_it_is_behind_and_what_follows(tiny, name, jobs
         assert tiny.pending() == jobs
 
 
-def test_a_change_in_reading_reruns_everything_but_no_other_than_the_ingest_first(tiny):
+def test_a_change_in_reading_reruns_everything_in_the_studies_with_logs(tiny):
     name = f"{LIB}/logs/segments.py"
     with tiny.changed(name):
         path = tiny.folder / name
@@ -200,7 +199,6 @@ def test_a_change_in_reading_reruns_everything_but_no_other_than_the_ingest_firs
         pending = tiny.pending()
     assert pending >= AFTER_CLEAN
     assert {job.split("/")[0] for job in pending} == {
-        "ingest",
         "clean",
         "flops",
         "breakdown",
@@ -229,7 +227,7 @@ def test_a_meaning_in_a_schema_reruns_nothing_and_a_new_rule_its_readers(tiny):
         )
         pending = tiny.pending()
     assert {"multiplier/tiny", "claims/tiny", "headline", *FIGURES} <= pending
-    assert not [job for job in pending if job.startswith(("ingest", "clean", "flops", "fit"))]
+    assert not [job for job in pending if job.startswith(("clean", "flops", "fit"))]
 
 
 def test_what_only_a_figure_needs_of_the_breakdown_refits_nothing(tiny):

@@ -55,7 +55,7 @@ def deployed(home, tmp_path):
 def test_from_the_root_and_by_the_workflows_own_file_the_same_is_done(home):
     root = planned(home.snakemake("-n"))
     assert root == planned(home.snakemake("-n", "-s", "workflow/Snakefile"))
-    assert {"ingest", "flops", "breakdown", "fit", "figure", "headline"} <= set(root)
+    assert {"clean", "flops", "breakdown", "fit", "figure", "headline"} <= set(root)
     home.build(TARGET)
     again = home.snakemake("-n", "-s", "workflow/Snakefile", TARGET)
     assert "Nothing to be done" in again.stdout

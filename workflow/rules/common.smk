@@ -45,13 +45,13 @@ SCHEMAS = HOME / "workflow/schemas"
 # What each figure is drawn from, and each table made of: results of these stages.
 FIGURES = {
     "scaling": ["points", "fit", "draws", "multiplier"],
-    "curves": ["clean", "points", "flops", "fit"],
-    "panels": ["clean", "points", "flops", "fit"],
+    "curves": ["curves", "points", "flops", "fit"],
+    "panels": ["curves", "points", "flops", "fit"],
     "multiplier": ["multiplier"],
     "positions": ["multiplier"],
     "breakdown": ["breakdown"],
     "overtake": ["overtaking"],
-    "quality": ["clean", "quality"],
+    "quality": ["curves", "quality"],
     "residuals": ["residuals"],
     "holdout": ["holdout"],
     "surface": ["points", "surface"],
@@ -86,18 +86,18 @@ except InputError as error:
 # them. Twice what was measured; half of the first is the two Snakemakes that start a job there.
 MEMORY, MEMORY_A_MB = 1000, 50
 MINUTES, MINUTES_A_MB = 10, 0.1
-READS_ALL = {"ingest", "clean", "quality", "points", "figure"}  # every logged value
+READS_ALL = {"clean"}  # every logged value
 
-# The runs of each study by shard.
+# The runs of each study by shard; none where it starts from a table of points.
 SHARDS = {
-    name: study.shards(chosen.runs, chosen.settings["ingest"]["runs_per_shard"])
+    name: chosen.shards(chosen.settings["ingest"]["runs_per_shard"])
     for name, chosen in STUDIES.items()
 }
 
 
 wildcard_constraints:
     study=study.NAME,
-    shard="[0-9]+-of-[0-9]+",
+    shard="[0-9]+-of-[0-9]+|alone-[0-9a-f]+",
     figure="|".join(FIGURES),
     table="|".join(TABLES),
 
@@ -235,13 +235,19 @@ def shard_logs(wildcards):
     return [str(path) for run in runs for path in STUDIES[wildcards.study].files(run)]
 
 
+def points_of(wildcards):
+    """Which table of cleaned logs the points are taken from: their ends, where these suffice."""
+    return "tails" if STUDIES[wildcards.study].typed.points.at_the_end else "clean"
+
+
 def final_points(wildcards):
     """What the points come from: cleaned logs with their FLOPs, or a table of final points."""
     chosen = STUDIES[wildcards.study]
     if chosen.table:
         return {"table": ancient(chosen.table)}
+    part = ".tails" if chosen.typed.points.at_the_end else ""
     return {
-        "logs": shards("results/clean/{study}/{shard}.parquet")(wildcards),
+        "logs": shards(f"results/clean/{{study}}/{{shard}}{part}.parquet")(wildcards),
         "flops": f"results/flops/{wildcards.study}.csv",
         "quality": f"results/quality/{wildcards.study}.csv",
     }
@@ -342,8 +348,9 @@ def made_of(stages):
     def of(wildcards):
         names = stages[wildcards.get("figure") or wildcards.get("table")]
         files = {name: result(name, wildcards.study) for name in names}
-        if "clean" in files:
-            files["clean"] = shards("results/clean/{study}/{shard}.parquet")(wildcards)
+        if "curves" in files:
+            pattern = "results/clean/{study}/{shard}.curves.parquet"
+            files["curves"] = shards(pattern)(wildcards)
         return files
 
     return of

@@ -1,17 +1,23 @@
 # From raw logs to the (compute, loss) points that enter the fits.
 
 
-# Every value that the logs of a shard's runs hold, in one long table; what could not be read goes
-# to the quarantine.
-rule ingest:
+# The logs of a shard's runs, read and cleaned: values not to be used are flagged with their reasons,
+# none is dropped; what could not be read goes to the quarantine. The long table of all values is
+# kept, but later stages read what is left beside it: of each run a summary, its curves thinned for
+# drawing, the rows that its final points may need, and hashes that tell of copied stretches.
+rule clean:
     input:
-        again=unsound("ingest"),
+        again=unsound("clean"),
     output:
-        table="results/ingest/{study}/{shard}.parquet",
-        runs="results/ingest/{study}/{shard}.csv",
-        quarantine="results/ingest/{study}/{shard}.quarantine.csv",
+        clean="results/clean/{study}/{shard}.parquet",
+        origins="results/clean/{study}/{shard}.origins.parquet",
+        quarantine="results/clean/{study}/{shard}.quarantine.csv",
+        runs="results/clean/{study}/{shard}.csv",
+        curves="results/clean/{study}/{shard}.curves.parquet",
+        tails="results/clean/{study}/{shard}.tails.parquet",
+        hashes="results/clean/{study}/{shard}.hashes.parquet",
     log:
-        "logs/ingest/{study}/{shard}.log",
+        "logs/clean/{study}/{shard}.log",
     conda:
         "../../environment.yml"
     resources:
@@ -22,46 +28,25 @@ rule ingest:
         folder=run_folder,
         metrics=metric_columns,
         log=setting("log"),
-        files=digests(shard_logs),
-        schemas=schemas("ingest", "ingest_runs", "quarantine"),
-        code=code("ingest"),
-    message:
-        "{wildcards.study}: reading raw logs (shard {wildcards.shard})"
-    script:
-        "../scripts/ingest.py"
-
-
-# Values not to be used are flagged with their reasons; none is dropped.
-rule clean:
-    input:
-        table="results/ingest/{study}/{shard}.parquet",
-        runs="results/ingest/{study}/{shard}.csv",
-        again=unsound("clean"),
-    output:
-        table="results/clean/{study}/{shard}.parquet",
-        runs="results/clean/{study}/{shard}.csv",
-    log:
-        "logs/clean/{study}/{shard}.log",
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=memory,
-        runtime=minutes,
-    params:
         clean=setting("clean"),
-        schemas=schemas("ingest", "ingest_runs", "clean", "runs"),
+        files=digests(shard_logs),
+        schemas=schemas(
+            "clean", "origins", "quarantine", "runs", "curves", "tails", "hashes"
+        ),
         code=code("clean"),
     message:
-        "{wildcards.study}: flagging values not to be used (shard {wildcards.shard})"
+        "{wildcards.study}: reading and cleaning logs (shard {wildcards.shard})"
     script:
         "../scripts/clean.py"
 
 
-# What is wrong with each run, and which runs enter the fits.
+# What is wrong with each run, and which runs enter the fits. Of the long tables only runs are read
+# that have a hash in common with another.
 rule quality:
     input:
-        logs=shards("results/clean/{study}/{shard}.parquet"),
         runs=shards("results/clean/{study}/{shard}.csv"),
+        hashes=shards("results/clean/{study}/{shard}.hashes.parquet"),
+        clean=shards("results/clean/{study}/{shard}.parquet"),
         again=unsound("quality"),
     output:
         "results/quality/{study}.csv",
@@ -74,10 +59,9 @@ rule quality:
         runtime=minutes,
     params:
         runs=of_study("run", "arm", "model", "training_tokens"),
-        metrics=metric_columns,
         exclude=setting("exclude"),
         quality=setting("quality"),
-        schemas=schemas("clean", "runs", "quality"),
+        schemas=schemas("clean", "runs", "hashes", "quality"),
         code=code("quality"),
     message:
         "{wildcards.study}: checking every run"
@@ -171,7 +155,8 @@ rule points:
         metrics=metric_columns,
         conventions=conventions,
         points=setting("points"),
-        schemas=schemas("clean", "flops", "quality", "points"),
+        of=points_of,
+        schemas=schemas("clean", "tails", "flops", "quality", "points"),
         code=code("points"),
     message:
         "{wildcards.study}: taking each run's final loss"

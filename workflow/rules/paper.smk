@@ -27,7 +27,7 @@ rule figure:
         words=words,
         plotting=PLOTTING,
         schemas=schemas(
-            "clean",
+            "curves",
             "quality",
             "flops",
             "breakdown",
@@ -53,7 +53,7 @@ rule figure:
 rule page:
     input:
         quality="results/quality/{study}.csv",
-        logs=shards("results/clean/{study}/{shard}.parquet"),
+        curves=shards("results/clean/{study}/{shard}.curves.parquet"),
         again=unsound("page"),
     output:
         report(
@@ -69,7 +69,7 @@ rule page:
         "../../environment.yml"
     params:
         labels=labels,
-        schemas=schemas("clean", "quality"),
+        schemas=schemas("curves", "quality"),
         code=code("page"),
     message:
         "{wildcards.study}: writing the data-quality page"

@@ -1,14 +1,24 @@
-"""Flag the values not to be used, and count them by run and reason."""
+"""Read and clean the logs of a shard's runs; leave of each what later stages need."""
 
+from contextlib import ExitStack
+from pathlib import Path
+
+import pandas as pd
 from isoloss import tables
-from isoloss.cleaning import clean as cleaning
 from isoloss.cleaning.settings import Cleaning
+from isoloss.cleaning.shard import TABLES, shard
 from isoloss.job import job
+from isoloss.logs.settings import Reading
 
-files, params, output = snakemake.input, snakemake.params, snakemake.output
-with job(snakemake):
-    table = tables.read(files.table, params.schemas["ingest"])
-    runs = tables.read(files.runs, params.schemas["ingest_runs"])
-    cleaned = cleaning.clean(table, Cleaning(**params.clean))
-    tables.write(cleaned, output.table, params.schemas["clean"])
-    tables.write(cleaning.summary(cleaned, runs), output.runs, params.schemas["runs"])
+output, params, schemas = snakemake.output, snakemake.params, snakemake.params.schemas
+given = params.runs, params.metrics, Path(params.folder), Reading(**params.log)
+with job(snakemake), ExitStack() as files:
+    rows, broken = [], [pd.DataFrame()]
+    to = {n: files.enter_context(tables.appending(output[n], schemas[n])) for n in TABLES}
+    for run in shard(*given, Cleaning(**params.clean)):
+        rows.append(run.row)
+        broken.append(run.quarantine)
+        for name, table in run.tables.items():
+            to[name](table)
+    tables.write(pd.DataFrame(rows), output.runs, schemas["runs"])
+    tables.write(pd.concat(broken, ignore_index=True), output.quarantine, schemas["quarantine"])

@@ -3,7 +3,7 @@
 from isoloss import tables
 from isoloss.job import job
 from isoloss.points.from_table import tabled_points
-from isoloss.points.points import points
+from isoloss.points.points import NEEDED, points
 from isoloss.points.settings import Selection
 
 files, params = snakemake.input, snakemake.params
@@ -12,7 +12,9 @@ with job(snakemake):
         table = tabled_points(params.runs, params.metrics, params.conventions, params.exclude)
     else:
         read = (tables.read(files[key], params.schemas[key]) for key in ("flops", "quality"))
-        cleaned = tables.read(files.logs, params.schemas["clean"])
+        schema = params.schemas[params.of]
+        columns = [name for name in NEEDED if name in schema["properties"]]
+        logs = (tables.read(path, schema, columns) for path in files.logs)
         chosen = Selection(**params.points)
-        table = points(cleaned, params.runs, *read, list(params.metrics), chosen)
+        table = points(logs, params.runs, *read, list(params.metrics), chosen)
     tables.write(table, snakemake.output[0], params.schemas["points"])

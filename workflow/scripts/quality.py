@@ -1,17 +1,19 @@
 """Say what is wrong with each run, and which runs enter the fits."""
 
+from functools import partial
+
 from isoloss import tables
-from isoloss.cleaning.quality import CURVES, quality
+from isoloss.cleaning.quality import COMPARED, quality
 from isoloss.cleaning.settings import Quality
 from isoloss.job import job
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake):
     table = quality(
-        tables.read(files.logs, params.schemas["clean"], CURVES),
         tables.read(files.runs, params.schemas["runs"]),
         params.runs,
-        list(params.metrics),
+        (tables.read(path, params.schemas["hashes"]) for path in files.hashes),
+        partial(tables.read, files.clean, params.schemas["clean"], COMPARED),
         exclude=params.exclude,
         settings=Quality(**params.quality),
     )

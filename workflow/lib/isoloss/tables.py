@@ -1,10 +1,14 @@
 """Stage tables: read and written with their columns checked, whole or not at all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from isoloss.files import whole
 
@@ -19,6 +23,13 @@ _DTYPES: Mapping[str, Any] = {
     "integer": "int64",
     "boolean": "bool",
 }
+_TYPES: Mapping[str, Any] = {
+    "string": pa.dictionary(pa.int32(), pa.string()),
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+}
+PIECE = 1 << 18  # rows that are written at a time
 
 
 def check(table: pd.DataFrame, schema: Mapping[str, Any], where: str) -> pd.DataFrame:
@@ -89,21 +100,66 @@ def write(table: pd.DataFrame, path: str | Path, schema: Mapping[str, Any]) -> N
             table.to_csv(part, index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
 
 
+@contextmanager
+def appending(path: str | Path, schema: Mapping[str, Any]) -> Iterator[Callable[..., None]]:
+    """A function that appends a table to a Parquet file, which is there when all went well.
+
+    For `exact` tables that are written piece by piece; of their schema the columns and their types
+    count. A column that the schema does not name is left out.
+    """
+    columns = {name: _TYPES[rule["type"]] for name, rule in schema["properties"].items()}
+    fields = pa.schema(columns)
+    waiting: list[pa.Table] = []
+    with whole(path) as part, pq.ParquetWriter(part, fields, compression="zstd") as file:
+
+        def flush() -> None:
+            if waiting:
+                file.write_table(pa.concat_tables(waiting).unify_dictionaries().combine_chunks())
+                waiting.clear()
+
+        def append(table: pd.DataFrame) -> None:
+            for start in range(0, len(table), PIECE):
+                piece = table.iloc[start : start + PIECE]
+                arrays = [_arrow(piece[name], kind) for name, kind in columns.items()]
+                waiting.append(pa.Table.from_arrays(arrays, schema=fields))
+                if sum(map(len, waiting)) >= PIECE:
+                    flush()
+
+        yield append
+        flush()
+
+
+def _arrow(column: pd.Series, kind: pa.DataType) -> pa.Array:
+    """A column as it is written: numbers and texts that are not known are null."""
+    if pa.types.is_dictionary(kind):
+        found = column.astype("category").cat
+        codes = found.codes.to_numpy(np.int32)
+        texts = pa.array(found.categories.astype(object), pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
+    if pa.types.is_floating(kind):
+        return pa.array(column.to_numpy(np.float64, na_value=np.nan), from_pandas=True)
+    return pa.array(column.to_numpy(), kind)
+
+
 def read(
     paths: str | Path | Iterable[str | Path],
     schema: Mapping[str, Any],
     columns: Sequence[str] | None = None,
+    runs: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Read one table, or several of the same kind (shards) as one, checked against the schema.
 
-    columns: of the schema, the only ones to read (default: all there are).
+    columns: of the schema, the only ones to read (default: all there are). runs: the only ones to
+    read of Parquet tables.
     """
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
     if columns is not None:
         schema = {"properties": {name: schema["properties"][name] for name in columns}}
     texts = {name: str for name, rule in schema["properties"].items() if rule["type"] == "string"}
     parts = [
-        pd.read_parquet(path, columns=columns)
+        pd.read_parquet(
+            path, columns=columns, filters=None if runs is None else [("run", "in", runs)]
+        )
         if str(path).endswith(".parquet")
         else pd.read_csv(path, usecols=columns, dtype=texts, keep_default_na=False, na_values=[""])
         for path in paths

@@ -25,7 +25,7 @@ ADVICE = {
     "incomplete": "log that metric, or take it out of `metrics:`",
     "backward_tokens": "the counter was reset: leave `log.tokens` out and give `tokens_per_step`",
     "constant": "the logger repeated itself: see the picture",
-    "quarantined": "see the records in the quarantine table of the ingest",
+    "quarantined": "see the records in the quarantine table of its shard",
     "non_finite": "nothing, if the run went on well",
     "spike": "nothing, if the loss came back: see the picture",
     "lossy": "nothing, if it is known; a fuller export gives better errors",

@@ -16,127 +16,121 @@ spike            further than `spike_mads` robust standard deviations (1.4826 ti
                  and above the lowest value before it (`curve_rules.spikes`)
 """
 
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from isoloss.cleaning.curve_rules import constant, diverged, out_of_order, spikes
+from isoloss.cleaning.curves import position, slices
 from isoloss.cleaning.settings import Cleaning
-
-__all__ = ["RULES", "clean", "spikes", "summary"]
+from isoloss.units import Floats
 
 RULES = (
     *("non_finite", "duplicate_step", "backward_step", "warm_up"),
     *("backward_tokens", "divergence", "constant", "spike"),
 )
+BIT = {name: np.uint8(1 << i) for i, name in enumerate(RULES)}  # of a value's flags, one byte
+Flags = NDArray[np.uint8]
 
 
 def clean(table: pd.DataFrame, settings: Cleaning) -> pd.DataFrame:
-    """Sort a long table of logs; add `kept` (bool) and `reasons` (names of RULES joined by `;`).
+    """Sort the long table of a run; add `kept` (bool) and `reasons` (names of RULES joined by `;`).
 
-    Rows are sorted by run, metric and position: the step where logged, else tokens, else compute.
-    Raises ValueError for a warm-up in steps of logs that have none.
+    Rows are sorted by metric and position: the step where logged, else tokens, else compute.
+    Raises ValueError for a warm-up in steps of a log that has none.
     """
-    position = table["step"].fillna(table["tokens"]).fillna(table["compute_pflop_s_days"])
-    table = table.assign(position=position)
     if settings.warm_up_steps and len(table) and table["step"].isna().all():
         raise ValueError(
-            "clean.warm_up_steps is set, but the logs have no steps; use warm_up_tokens."
+            f"clean.warm_up_steps is set, but the log of run {table['run'].iloc[0]} has no steps; "
+            "use warm_up_tokens."
         )
-    duplicate, backward = _superseded(table)
-    flags = pd.DataFrame(
-        {
-            "non_finite": ~np.isfinite(table["value"]),
-            "duplicate_step": duplicate,
-            "backward_step": backward,
-            "warm_up": (table["step"] < settings.warm_up_steps)
-            | (table["tokens"] < settings.warm_up_tokens),
-        }
-    )
-    order = ["run", "metric", "position", "segment", "offset"]
-    table = table.sort_values(order, kind="stable")
-    flags = flags.loc[table.index]
-    # A value that is not finite is no reason to look away: a run that ends so has diverged.
-    live = ~flags.drop(columns="non_finite").any(axis=1).to_numpy()
-    found = {name: np.zeros(len(table), dtype=bool) for name in RULES[len(flags.columns) :]}
-    values, step, tokens = (table[name].to_numpy() for name in ("value", "step", "tokens"))
-    window = settings.spike_window
-    for curve in _curves(table):
-        rows = curve[live[curve]]
-        known = rows[~np.isnan(step[rows]) & ~np.isnan(tokens[rows])]
-        found["backward_tokens"][known] = out_of_order(tokens[known])
-        onset = diverged(values[rows], window, settings.divergence_mads, settings.divergence_rise)
-        if onset is not None:
-            found["divergence"][rows[onset:]] = True
-            rows = rows[:onset]
-        rows = rows[np.isfinite(values[rows]) & ~found["backward_tokens"][rows]]
-        if settings.constant_rows:
-            found["constant"][rows] = constant(values[rows], settings.constant_rows)
-            rows = rows[~found["constant"][rows]]
-        if settings.spike_mads and len(rows) >= window:
-            found["spike"][rows] = spikes(values[rows], window, settings.spike_mads)
-    flags = flags.assign(**found)
-    return table.drop(columns="position").assign(
-        kept=~flags.any(axis=1), reasons=_reasons(flags)
-    ).reset_index(drop=True)  # fmt: skip
+    metric, place = _alphabetical(table["metric"]), position(table)
+    if _in_order(metric, place):
+        superseded = np.zeros(len(table), np.uint8)
+    else:
+        segment, offset = table["segment"].to_numpy(), table["offset"].to_numpy()
+        order = np.lexsort((offset, segment, place, metric))
+        table, metric = table.take(order), metric[order]
+        superseded = _superseded(metric, place[order], segment[order], order)
+    value, step, tokens = (table[name].to_numpy() for name in ("value", "step", "tokens"))
+    early = (step < settings.warm_up_steps) | (tokens < settings.warm_up_tokens)
+    flags = superseded | early * BIT["warm_up"]
+    for curve in slices(metric):
+        flags[curve] |= _flagged(value[curve], step[curve], tokens[curve], flags[curve], settings)
+    columns = {name: table[name].array for name in table}
+    kept = {"kept": flags == 0, "reasons": _reasons(flags)}
+    return pd.DataFrame(columns | kept, copy=False)
 
 
-def _superseded(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Values logged again later, and values past the point to which the run went back later."""
-    duplicate = table.duplicated(["run", "metric", "position"], keep="last")
-    start = table.groupby(["run", "metric", "segment"], sort=True)["position"].min()
-    series = start.groupby(["run", "metric"])
-    # The lowest first position of all later segments: cumulative minimum from the last one back.
-    later = series.transform(lambda s: s[::-1].cummin().shift(1)[::-1])
-    keys = pd.MultiIndex.from_frame(table[["run", "metric", "segment"]])
-    back_to = later.reindex(keys).to_numpy()
-    return duplicate, (table["position"] >= back_to) & ~duplicate
+def _alphabetical(names: pd.Series) -> NDArray[Any]:
+    """A number for each name, in the order of the names."""
+    names = names.astype("category")
+    rank = np.argsort(np.argsort(names.cat.categories.to_numpy(object), kind="stable"))
+    codes: NDArray[Any] = names.cat.codes.to_numpy()
+    numbers: NDArray[Any] = rank.astype(codes.dtype)[codes]
+    return numbers
 
 
-def _curves(table: pd.DataFrame) -> Iterator[NDArray[np.intp]]:
-    """Row numbers of each run's each metric, of a sorted table."""
-    codes = table.groupby(["run", "metric"], sort=False).ngroup().to_numpy()
-    if len(codes):
-        yield from np.split(np.arange(len(codes)), np.flatnonzero(np.diff(codes)) + 1)
+def _in_order(metric: NDArray[Any], place: Floats) -> bool:
+    """Whether each curve is by itself and rises from row to row: nothing is superseded."""
+    rises = (place[1:] > place[:-1]) | (metric[1:] > metric[:-1])
+    return bool(np.all(rises & (metric[1:] >= metric[:-1])) and not np.isnan(place).any())
 
 
-def _reasons(flags: pd.DataFrame) -> pd.Series:
-    reasons = pd.Series("", index=flags.index)
-    for name in RULES:
-        rows = flags[name].to_numpy()
-        reasons[rows] = reasons[rows].where(reasons[rows] == "", reasons[rows] + ";") + name
-    return reasons
+def _superseded(
+    metric: NDArray[Any], place: Floats, segment: NDArray[Any], read: NDArray[np.intp]
+) -> Flags:
+    """Values logged again later, and values past the point to which the run went back later.
 
-
-def summary(cleaned: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a run: values read, kept and flagged (in all and by rule), first and last row kept.
-
-    cleaned: from `clean`. runs: the table `runs` of `isoloss.ingest`. A value with two reasons
-    counts in both rules' columns and once in `flagged`; values = kept + flagged.
+    All sorted by metric and place. read: where each value was in the order of reading.
     """
-    kept = cleaned[cleaned["kept"]].groupby("run", observed=True)
-    counts = _by_reason(cleaned)
-    counts["first_step"], counts["last_step"] = kept["step"].min(), kept["step"].max()
-    counts["last_tokens"] = kept["tokens"].max()
-    counts["last_compute_pflop_s_days"] = kept["compute_pflop_s_days"].max()
-    table = runs.merge(counts.reset_index(), on="run", how="left", validate="one_to_one")
-    numbers = ["kept", "flagged", *RULES]
-    table[numbers] = table[numbers].fillna(0).astype("int64")  # a run without any value
-    wrong = table[table["values"] != table["kept"] + table["flagged"]]
-    if not wrong.empty:
-        raise AssertionError(f"values were lost in cleaning:\n{wrong}")
-    words = [name for name in ("lossy", "error", "notes") if name in table]
-    return table[[*table.columns.drop(words), *words]]
+    same = (place[1:] == place[:-1]) | (np.isnan(place[1:]) & np.isnan(place[:-1]))
+    starts = np.flatnonzero(np.append(True, ~same | (metric[1:] != metric[:-1])))
+    last = np.maximum.reduceat(read, starts)
+    duplicate = read != np.repeat(last, np.diff(np.append(starts, len(read))))
+    flags: Flags = duplicate * BIT["duplicate_step"]
+    for rows in slices(metric):
+        segments, which = np.unique(segment[rows], return_inverse=True)
+        start = np.full(len(segments) + 1, np.nan)  # the lowest place of each, and of none
+        np.fmin.at(start, which, place[rows])
+        later = np.fmin.accumulate(start[:0:-1])[::-1]  # and of all that come after
+        back = (place[rows] >= later[which]) & ~duplicate[rows]
+        flags[rows] |= back * BIT["backward_step"]
+    return flags
 
 
-def _by_reason(cleaned: pd.DataFrame) -> pd.DataFrame:
-    """Values kept, flagged and flagged by each rule: one row a run that has any."""
-    sizes = cleaned.groupby(["run", "reasons"], observed=True).size().unstack(fill_value=0)
-    counts = pd.DataFrame({"kept": sizes.get("", pd.Series(0, index=sizes.index))})
-    counts["flagged"] = sizes.sum(axis=1) - counts["kept"]
-    for name in RULES:
-        mine = [reasons for reasons in sizes if name in str(reasons).split(";")]
-        counts[name] = sizes[mine].sum(axis=1)
-    return counts
+def _flagged(
+    value: Floats, step: Floats, tokens: Floats, flags: Flags, settings: Cleaning
+) -> Flags:
+    """What the rules on curves find among the values of one that have no flag yet."""
+    finite = np.isfinite(value)
+    found = ~finite * BIT["non_finite"]
+    # A value that is not finite is no reason to look away: a run that ends so has diverged.
+    rows = np.flatnonzero(flags == 0)
+    known = rows[~np.isnan(step[rows]) & ~np.isnan(tokens[rows])]
+    found[known] |= out_of_order(tokens[known]) * BIT["backward_tokens"]
+    window = settings.spike_window
+    onset = diverged(value[rows], window, settings.divergence_mads, settings.divergence_rise)
+    if onset is not None:
+        found[rows[onset:]] |= BIT["divergence"]
+        rows = rows[:onset]
+    rows = rows[found[rows] == 0]
+    if settings.constant_rows:
+        found[rows] |= constant(value[rows], settings.constant_rows) * BIT["constant"]
+        rows = rows[found[rows] == 0]
+    if settings.spike_mads and len(rows) >= window:
+        found[rows] |= spikes(value[rows], window, settings.spike_mads) * BIT["spike"]
+    return found
+
+
+def _reasons(flags: Flags) -> pd.Categorical:
+    there = np.zeros(1 << len(RULES), bool)
+    there[flags] = True
+    code = (np.cumsum(there) - 1).astype(np.int16)
+    names = [
+        ";".join(name for name in RULES if number & int(BIT[name]))
+        for number in np.flatnonzero(there).tolist()
+    ]
+    return pd.Categorical.from_codes(code[flags], names)

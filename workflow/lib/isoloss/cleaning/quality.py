@@ -1,6 +1,6 @@
-"""Cleaned logs -> what is wrong with each run, and which runs enter the fits."""
+"""Summaries of cleaned logs -> what is wrong with each run, and which runs enter the fits."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,9 +8,10 @@ import pandas as pd
 
 from isoloss.cleaning.run_rules import copies, duplicates
 from isoloss.cleaning.settings import Quality
+from isoloss.cleaning.winnowing import SHORTEST, candidates
 
 # Columns of the cleaned logs that it takes.
-CURVES = ("run", "metric", "step", "tokens", "value", "kept", "reasons")
+COMPARED = ("run", "metric", "step", "tokens", "value")
 # What may be found, the worst first. `unreadable` and `empty` always make a run unusable, the next
 # four as the study says; the others say where to look.
 FINDINGS = (
@@ -18,49 +19,44 @@ FINDINGS = (
     *("incomplete", "backward_tokens", "constant", "quarantined", "non_finite", "spike", "lossy"),
 )
 COUNTED = ("backward_tokens", "constant", "quarantined", "spike")
-NO_ENDS = dict.fromkeys(("final_loss", "divergence_step", "divergence_tokens"), float("nan"))
 
 
 def quality(
-    curves: pd.DataFrame,
     logged: pd.DataFrame,
     runs: Sequence[Mapping[str, Any]],
-    metrics: Sequence[str],
+    hashes: Iterable[pd.DataFrame],
+    values_of: Callable[[Sequence[str]], pd.DataFrame],
     *,
     exclude: Mapping[str, str],
     settings: Quality,
 ) -> pd.DataFrame:
     """One row a run of the run sheet, in its order: what its log holds, what was found, a verdict.
 
-    curves: run, metric, step, tokens, value, kept and reasons of the cleaned logs. logged: the
-    table of runs from `isoloss.cleaning.summary`. runs: rows of the run sheet. exclude: run ->
-    why it is left out. settings: which findings keep a run out of the fits.
+    logged: the summaries from `isoloss.cleaning.summary`. runs: rows of the run sheet. hashes: of
+    all runs (`winnowing.hashes`). values_of: the columns COMPARED of the cleaned logs of some runs.
+    exclude: run -> why it is left out. settings: which findings keep a run out of the fits.
 
     findings: names of FINDINGS, joined by `;`. details: the same in words. verdict: `unusable`
     where a finding keeps the run out of the fits, `look` where there is any other, else `ok`.
     used: whether the run enters the fits; reason: why not. Every logged value and every broken
     record is there: rows = kept + flagged + quarantined, or AssertionError.
     """
-    order = {run["run"]: i for i, run in enumerate(runs)}
-    curves = curves[curves["metric"].isin(metrics)]
-    curves = curves.sort_values("run", key=lambda c: c.map(order), kind="stable")
-    curves = curves.reset_index(drop=True)
-    others = curves[~curves["run"].isin(exclude)]  # what is left out can blame no other
-    same = _same(duplicates(others), runs)
-    least = settings.copied_rows
-    shared = copies(others[~others["run"].isin(same)] if least else others[:0], least)
-    ends = _ends(curves, metrics)
-    by_run = logged.set_index("run", drop=False)
+    by_run = logged.set_index("run", drop=False).to_dict("index")
+    # What is left out can blame no other.
+    digests = {run["run"]: by_run[run["run"]]["digest"] for run in runs}
+    digests = {run: digest for run, digest in digests.items() if run not in exclude}
+    same = _same(duplicates(digests), runs)
+    others = [run for run in digests if run not in same]
+    shared = _shared(others, hashes, values_of, settings.copied_rows)
     rows = []
     for run in runs:
         name = run["run"]
-        row = by_run.loc[name].to_dict() | ends.get(name, NO_ENDS | {"without": metrics})
-        row |= {key: run.get(key) for key in ("arm", "model", "training_tokens")}
+        row = by_run[name] | {key: run.get(key) for key in ("arm", "model", "training_tokens")}
         row["rows"] = row["values"] + row["quarantined"]
         row["duplicate_of"] = same.get(name, "")
-        mine = shared[shared["run"] == name]
-        row["copied"] = int(mine["rows"].sum())
-        found = dict(_found(row, mine, curves, settings.truncated_fraction))
+        mine = shared.get(name, [])
+        row["copied"] = sum(stretch["rows"] for stretch in mine)
+        found = dict(_found(row, mine, settings.truncated_fraction))
         found = {finding: found[finding] for finding in FINDINGS if finding in found}
         out = [
             finding
@@ -74,11 +70,34 @@ def quality(
         if name in exclude:
             row["reason"] = f"excluded: {' '.join(exclude[name].split())}"
         rows.append(row)
-    table = pd.DataFrame(rows).drop(columns="without")
+    table = pd.DataFrame(rows).drop(columns=["without", "digest"])
     lost = table[table["rows"] != table["kept"] + table["flagged"] + table["quarantined"]]
     if not lost.empty:
         raise AssertionError(f"values were lost:\n{lost}")
     return table
+
+
+def _shared(
+    runs: Sequence[str],
+    hashes: Iterable[pd.DataFrame],
+    values_of: Callable[[Sequence[str]], pd.DataFrame],
+    least: int,
+) -> dict[str, list[dict[str, Any]]]:
+    """The stretches of each run that another has too (see `run_rules.copies`), with their ends."""
+    if not least:
+        return {}
+    order = {run: i for i, run in enumerate(runs)}
+    # Hashes do not tell of shorter ones.
+    chosen = candidates(hashes, order) if least >= SHORTEST else sorted(runs)
+    if not chosen:
+        return {}
+    values = values_of(chosen)
+    values = values.sort_values("run", key=lambda c: c.map(order), kind="stable", ignore_index=True)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for stretch in copies(values, least).to_dict("records"):
+        stretch |= {end: values.loc[stretch[end], ["step", "tokens"]] for end in ("first", "last")}
+        found.setdefault(stretch["run"], []).append(stretch)
+    return found
 
 
 def _same(found: Mapping[str, str], runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -95,26 +114,8 @@ def _same(found: Mapping[str, str], runs: Sequence[Mapping[str, Any]]) -> dict[s
     return both
 
 
-def _ends(curves: pd.DataFrame, metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """By run: last kept value of the first metric, where it diverged, metrics without values."""
-    first = curves[curves["kept"] & (curves["metric"] == metrics[0])]
-    final = first.groupby("run", observed=True)["value"].last()
-    gone = curves[curves["reasons"].str.contains("divergence", regex=False)]
-    where = gone.groupby("run", observed=True)[["step", "tokens"]].min()
-    kept = curves[curves["kept"]].groupby("run", observed=True)["metric"].unique()
-    return {
-        str(run): {
-            "final_loss": final.get(run, np.nan),
-            "divergence_step": where["step"].get(run, np.nan),
-            "divergence_tokens": where["tokens"].get(run, np.nan),
-            "without": [name for name in metrics if name not in kept.get(run, ())],
-        }
-        for run in curves["run"].unique()
-    }
-
-
 def _found(
-    row: Mapping[str, Any], shared: pd.DataFrame, curves: pd.DataFrame, fraction: float
+    row: Mapping[str, Any], shared: Sequence[Mapping[str, Any]], fraction: float
 ) -> Iterator[tuple[str, str]]:
     """Names and words of what was found in one run."""
     if row["error"]:
@@ -123,7 +124,7 @@ def _found(
     if not row["kept"]:
         yield "empty", "no value is kept"
     elif row["without"]:
-        yield "incomplete", f"no value of {', '.join(row['without'])} is kept"
+        yield "incomplete", f"no value of {row['without'].replace(';', ', ')} is kept"
     if row["divergence"]:
         yield "divergence", f"diverged at {_at(row['divergence_step'], row['divergence_tokens'])}"
     if row["duplicate_of"]:
@@ -132,13 +133,13 @@ def _found(
     if planned and got < (1 - fraction) * planned:
         less = 1 - got / planned
         yield "truncated", f"{got:.4g} of {planned:.4g} planned tokens ({less:.1%} fewer)"
-    if len(shared):
-        longest = shared.loc[shared["rows"].idxmax()]
-        low, high = curves.loc[longest["first"]], curves.loc[longest["last"]]
+    if shared:
+        longest = max(shared, key=lambda stretch: stretch["rows"])
+        first, last = (_at(**longest[end]) for end in ("first", "last"))
         yield (
             "copied",
-            f"{longest['rows']} values of {longest['metric']} from {_at(low.step, low.tokens)} to "
-            f"{_at(high.step, high.tokens)} are those of run {longest['other']}",
+            f"{longest['rows']} values of {longest['metric']} from {first} to {last} are those of "
+            f"run {longest['other']}",
         )
     words = {
         "backward_tokens": "values at which the tokens fall",

@@ -1,46 +1,37 @@
 """What is wrong between runs: the same log under two names, a stretch copied from another run."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-DISTINCT = 3  # different values that a log must have before an equal one is no coincidence
 ODD = np.uint64(0x9E3779B97F4A7C15)  # multiplier of a rolling hash modulo 2^64
 COPIES = ("run", "metric", "other", "rows", "first", "last")
 
 
-def duplicates(curves: pd.DataFrame) -> dict[str, str]:
+def duplicates(digests: Mapping[str, str]) -> dict[str, str]:
     """Runs that hold the same as an earlier one, run -> the first that does.
 
-    curves: columns run, metric, step, tokens, value, one row a logged value, sorted within a run;
-    runs in the order in which the first counts as the original. The same means: the same metrics,
-    steps, tokens and values, of which at least 3 differ.
+    digests: run -> digest of what its log holds, empty where that could be chance; in the order in
+    which the first counts as the original.
     """
     first: dict[str, str] = {}
-    found = {}
-    for run, log in curves.groupby("run", sort=False, observed=True):
-        if log["value"].nunique() < DISTINCT:
-            continue
-        digest = hashlib.sha256("\n".join(log["metric"]).encode())
-        for column in ("step", "tokens", "value"):
-            digest.update(log[column].to_numpy(np.float64).tobytes())
-        original = first.setdefault(digest.hexdigest(), str(run))
-        if original != run:
-            found[str(run)] = original
-    return found
+    known = {run: digest for run, digest in digests.items() if digest}
+    found = {run: first.setdefault(digest, run) for run, digest in known.items()}
+    return {run: original for run, original in found.items() if run != original}
 
 
 def copies(curves: pd.DataFrame, least: int) -> pd.DataFrame:
     """Stretches of `least` or more values in a row that two runs have in common.
 
-    curves: as of `duplicates`; only finite values are compared, exactly, metric by metric, whatever
-    their steps. A stretch counts if half of its values at least differ from each other: runs that
-    both stand still have copied nothing. Returns run, metric, other (the first run that has the
-    same), rows, first, last (row labels of `curves`); one row a stretch and run.
+    curves: columns run, metric and value, one row a logged value, sorted within a run; runs in the
+    order in which the first is the one that the others are said to have copied. Only finite values
+    are compared, exactly, metric by metric, whatever their steps. A stretch counts if half of its
+    values at least differ from each other: runs that both stand still have copied nothing. Returns
+    run, metric, other (the first run that has the same), rows, first, last (row labels of
+    `curves`); one row a stretch and run.
     """
     rows = [
         {"run": run, "metric": metric, "other": other, "rows": len(labels)}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+LONGEST = 0.1  # share of a run whose rows are kept apart, for points at its end
 POLICIES = ("exclude", "report")
 
 

@@ -1,7 +1,7 @@
-"""Raw logs of a set of runs -> one long table, what each run holds, and what could not be read."""
+"""The raw log of a run -> its long table, what it holds, and what could not be read."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -23,59 +23,51 @@ NOTHING = {
 
 @dataclass(frozen=True)
 class Ingested:
-    """The long table (see `isoloss.logs.read`), one row a run, and one row a broken record."""
+    """The long table (see `isoloss.logs.read`), the run in one row, and one row a broken record.
 
-    table: pd.DataFrame
-    runs: pd.DataFrame
+    table: None where the log cannot be read, or cannot be used; the row says why in `error`.
+    """
+
+    table: pd.DataFrame | None
+    row: dict[str, Any]
     quarantine: pd.DataFrame
 
 
 def ingest(
-    runs: Sequence[Mapping[str, Any]],
+    run: Mapping[str, Any],
     metrics: Mapping[str, str | None] | None,
     folder: Path,
     settings: Reading,
 ) -> Ingested:
-    """Read the logs of `runs` (rows of a run sheet whose paths are relative to `folder`).
+    """Read the log of `run` (a row of a run sheet whose paths are relative to `folder`).
 
     metrics: metric -> logged column, None for the format's own. settings: of the study; a run's
     own `format` goes before theirs. A log that cannot be read, or that has no compute axis (neither
-    tokens nor compute, nor a step with the run sheet's `tokens_per_step`) gives no values; its row
+    tokens nor compute, nor a step with the run sheet's `tokens_per_step`) gives no table; its row
     says why in `error`, so that the others can be looked at. So does that of a log at which a
     reader fails with any other exception; its traceback is a warning.
     """
-    tables, quarantines, rows = [], [], []
-    for run in runs:
-        row = {"run": run["run"]} | NOTHING
-        rows.append(row)
-        try:
-            got = _read(run, metrics, folder, settings)
-        except LogError as error:
-            row["error"] = " ".join(str(error).split())
-            continue
-        except Exception as error:  # a fault of a reader is no reason to lose the other runs
-            row["error"] = _unexpected(run["log"], error)
-            warnings.warn(f"run {run['run']}:\n{''.join(format_exception(error))}", stacklevel=2)
-            continue
-        table = got.table
-        tables.append(table)
-        got.quarantine.insert(0, "run", run["run"])
-        quarantines.append(got.quarantine)
-        row |= {
-            "format": got.format,
-            "values": len(table),
-            "segments": table["segment"].nunique(),
-            "quarantined": len(got.quarantine),
-            "logged_tokens": table["tokens"].max(),
-            "tokens_from": " + ".join(sorted(set(table["tokens_from"]) - {""})),
-            "lossy": " | ".join(got.lossy),
-            "notes": " | ".join(note for note in got.notes if note not in got.lossy),
-        }
-    return Ingested(
-        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(),
-        pd.DataFrame(rows),
-        pd.concat(quarantines, ignore_index=True) if quarantines else pd.DataFrame(),
-    )
+    row = {"run": run["run"]} | NOTHING
+    try:
+        got = _read(run, metrics, folder, settings)
+    except LogError as error:
+        return Ingested(None, row | {"error": " ".join(str(error).split())}, pd.DataFrame())
+    except Exception as error:  # a fault of a reader is no reason to lose the other runs
+        warnings.warn(f"run {run['run']}:\n{''.join(format_exception(error))}", stacklevel=2)
+        return Ingested(None, row | {"error": _unexpected(run["log"], error)}, pd.DataFrame())
+    table = got.table
+    row |= {
+        "format": got.format,
+        "values": len(table),
+        "segments": table["segment"].nunique(),
+        "quarantined": len(got.quarantine),
+        "logged_tokens": table["tokens"].max(),
+        "tokens_from": " + ".join(sorted(set(table["tokens_from"].unique()) - {""})),
+        "lossy": " | ".join(got.lossy),
+        "notes": " | ".join(note for note in got.notes if note not in got.lossy),
+    }
+    got.quarantine.insert(0, "run", run["run"])
+    return Ingested(table, row, got.quarantine)
 
 
 def _read(

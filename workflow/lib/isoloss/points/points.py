@@ -1,6 +1,6 @@
 """Cleaned logs and FLOPs per token -> the (compute, loss) points that enter the fits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -9,14 +9,17 @@ import pandas as pd
 
 from isoloss.points.final import Point, final, last
 from isoloss.points.settings import Selection
-from isoloss.units import PFLOP_S_DAY
+from isoloss.units import PFLOP_S_DAY, Floats
 
 WHOLE = 0.99  # a run that has this share of its planned tokens has not been cut
+AXES = ("tokens", "compute_pflop_s_days")
+NEEDED = ("run", "metric", *AXES, "value", "kept")  # columns of logs
+Curve = Mapping[str, Floats]  # the axes and the value, by name
 MID_SCHEDULE = "mid_schedule: the learning rate was still to fall"
 
 
 def points(
-    cleaned: pd.DataFrame,
+    logs: Iterable[pd.DataFrame],
     runs: Sequence[Mapping[str, Any]],
     flops: pd.DataFrame,
     quality: pd.DataFrame,
@@ -25,8 +28,10 @@ def points(
 ) -> pd.DataFrame:
     """One row a point, metric and convention: compute (PFLOP/s-days), loss (nats), N and D.
 
-    cleaned: from `isoloss.cleaning.clean`; only its kept values are looked at. runs: rows of the
-    run sheet. flops: the FLOP table. quality: the quality table, which says whose runs are used.
+    logs: tables with the columns NEEDED, of whole cleaned logs, of which only kept values are
+    looked at, or of their ends (`isoloss.cleaning.thinned.tail`), where all are kept and `select`
+    is not `curve`; each run in one of them. runs: rows of the run sheet. flops: the FLOP table.
+    quality: the quality table, which says whose runs are used.
     Rows are in the order of `metrics`, conventions and runs. Training compute is FLOPs per token x
     tokens or, where the FLOP table has a `conversion`, that times the logged compute. The end of a
     run is its last value of any metric.
@@ -38,29 +43,29 @@ def points(
     Raises ValueError where of an arm no log can be read, but for those that are left out by name.
     """
     _readable(quality, {run["run"]: run["arm"] for run in runs})
-    verdicts = quality.set_index("run")
-    kept = cleaned[cleaned["kept"]]
-    ends = kept.groupby("run")[["tokens", "compute_pflop_s_days"]].max()
-    by_run = {str(run): table for run, table in flops.groupby("run")}
+    verdicts = quality.set_index("run")[["used", "reason"]].to_dict("index")
+    by_run = {str(run): list(table.itertuples()) for run, table in flops.groupby("run")}
     info = {run["run"]: run for run in runs}
     along = settings.select == "curve"
     shares = np.geomspace(settings.start, 1, settings.per_run) if along else np.ones(1)
     rows = []
-    curves = dict(list(kept.groupby(["run", "metric"], sort=True)))
-    for run, metric in product(info, metrics):
-        curve = curves.get((run, metric), kept[:0])
-        verdict = verdicts.loc[run]
-        chosen: dict[str, list[tuple[Point, float]]] = {}
-        tokens = float(ends["tokens"].get(run, np.nan))
-        for cost in by_run[str(run)].itertuples():
+    for run, curves in _by_run(logs, info):
+        ends = {
+            axis: max((np.fmax.reduce(curve[axis]) for curve in curves.values()), default=np.nan)
+            for axis in AXES
+        }
+        verdict, chosen = verdicts[run], dict[tuple[str, str], list[tuple[Point, float]]]()
+        for metric, cost in product(metrics, by_run[run]):
             logged = np.isfinite(cost.conversion)
             axis = "compute_pflop_s_days" if logged else "tokens"
-            if axis not in chosen:
-                stops = shares * float(ends[axis].get(run, np.nan))
-                chosen[axis] = [_point(curve, axis, stop, settings) for stop in stops]
+            if (metric, axis) not in chosen:
+                chosen[metric, axis] = [
+                    _point(curves.get(metric), axis, float(share * ends[axis]), settings)
+                    for share in shares
+                ]
             unit = float(cost.conversion if logged else cost.flop_per_token / PFLOP_S_DAY)
-            for share, (point, at) in zip(shares, chosen[axis], strict=True):
-                early = _mid_schedule(info[run], float(share), tokens)
+            for share, (point, at) in zip(shares, chosen[metric, axis], strict=True):
+                early = _mid_schedule(info[run], float(share), ends["tokens"])
                 sound = bool(np.isfinite(point.loss) and np.isfinite(at) and verdict["used"])
                 reasons = [MID_SCHEDULE * early, verdict["reason"] or point.reason]
                 rows.append(
@@ -77,7 +82,7 @@ def points(
                         "used": sound and (settings.mid_schedule == "use" or not early),
                         "reason": "; ".join(filter(None, reasons)),
                         "parameters": cost.parameters_counted,
-                        "tokens": tokens * share if logged else at,
+                        "tokens": ends["tokens"] * share if logged else at,
                     }
                 )
     table = pd.DataFrame(rows)
@@ -89,6 +94,24 @@ def points(
     return table.sort_values(
         list(orders), key=lambda column: column.map(orders[column.name].index), kind="stable"
     )
+
+
+def _by_run(
+    logs: Iterable[pd.DataFrame], runs: Iterable[str]
+) -> Iterator[tuple[str, dict[str, Curve]]]:
+    """Each run with its curves of kept values by metric; those without any are the last."""
+    left = dict.fromkeys(runs)
+    for table in logs:
+        table = table[table["kept"]] if "kept" in table else table
+        columns = {name: table[name].to_numpy() for name in (*AXES, "value")}
+        found: dict[str, dict[str, Curve]] = {}
+        rows_of = table.groupby(["run", "metric"], sort=False, observed=True).indices
+        for (run, metric), rows in rows_of.items():
+            curve = {name: column[rows] for name, column in columns.items()}
+            found.setdefault(str(run), {})[str(metric)] = curve
+        yield from ((run, curves) for run, curves in found.items() if run in left)
+        left = {run: None for run in left if run not in found}
+    yield from ((run, {}) for run in left)
 
 
 def _mid_schedule(run: Mapping[str, Any], share: float, tokens: float) -> bool:
@@ -112,14 +135,14 @@ def _readable(quality: pd.DataFrame, arms: Mapping[str, str]) -> None:
             )
 
 
-def _point(curve: pd.DataFrame, axis: str, end: float, settings: Selection) -> tuple[Point, float]:
+def _point(curve: Curve | None, axis: str, end: float, settings: Selection) -> tuple[Point, float]:
     """The point of one curve at or before `end`, and where it lies on the axis."""
-    if curve.empty:
+    if curve is None:
         return Point(np.nan, np.nan, 0, 0.0, "no value is kept"), np.nan
-    curve = curve[curve[axis] <= end * (1 + 1e-12)]  # a share may round down
-    if curve.empty:
+    inside = curve[axis] <= end * (1 + 1e-12)  # a share may round down
+    if not inside.any():
         return Point(np.nan, np.nan, 0, 0.0, f"the log has no {axis}"), np.nan
-    x, loss = curve[axis].to_numpy(), curve["value"].to_numpy()
+    x, loss = curve[axis][inside], curve["value"][inside]
     last_x = float(x.max())
     if settings.select == "last":
         point = last(x, loss)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from isoloss.cleaning.settings import LONGEST
+
 CHOICES = {"select": ("final", "last", "curve"), "mid_schedule": ("leave_out", "use")}
 
 
@@ -29,3 +31,8 @@ class Selection:
         for name, known in CHOICES.items():
             if (value := getattr(self, name)) not in known:
                 raise ValueError(f"{name}: `{value}` is not one of {', '.join(known)}")
+
+    @property
+    def at_the_end(self) -> bool:
+        """Whether the last rows of a run are enough (`isoloss.cleaning.thinned.tail`)."""
+        return self.select != "curve" and self.window <= LONGEST

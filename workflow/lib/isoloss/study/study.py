@@ -1,10 +1,12 @@
 """A study as a person writes it: read, checked and completed with the defaults."""
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ from isoloss.study.sections import Sections, typed
 from isoloss.study.validation import InputError, defaults, did_you_mean, read_yaml, validate
 
 NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
+BYTES_PER_SHARD = 1 << 26  # of logs, as they lie on the disk
 GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
 PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
-FROM_LOGS = {"clean", "quality", "flops", "breakdown", "overtaking", "consistency"}
+FROM_LOGS = {"curves", "quality", "flops", "breakdown", "overtaking", "consistency"}
 SHOWS = {"surface": "chinchilla", "isoflop": ISOFLOP}  # figures of one law
 SCHEMAS = ("config", "study", "runs", "points_table", "published")
 # Sections whose settings `config/config.yaml` may give for every study.
@@ -78,23 +81,33 @@ class Study:
         """Every file that the readers of a run's log open."""
         return self.logs.of(run["log"])
 
+    def shards(self, runs_per_shard: int) -> dict[str, list[Mapping[str, Any]]]:
+        """Its runs by shard; none where it starts from a table of points."""
+        if self.table is not None:
+            return {}
+        sizes = [sum(path.stat().st_size for path in self.files(run)) for run in self.runs]
+        return shards(self.runs, sizes, runs_per_shard)
+
 
 def shards(
-    runs: Sequence[Mapping[str, Any]], runs_per_shard: int
+    runs: Sequence[Mapping[str, Any]], sizes: Sequence[int], runs_per_shard: int
 ) -> dict[str, list[Mapping[str, Any]]]:
-    """Runs by shard: a power of two of shards, a run's shard from a hash of its name.
+    """Runs by shard, each some seconds of work. sizes: bytes of each run's log.
 
-    Adding a run touches one shard, unless it doubles their number.
+    A power of two of shards, by the number of runs and the bytes of their logs; a run's shard comes
+    from a hash of its name, so that adding a run touches one shard, unless it doubles their number.
+    A log of more bytes than a shard should have is a shard by itself.
     """
-    count = 1
-    while count * runs_per_shard < len(runs):
-        count *= 2
+    least = max(len(runs) / runs_per_shard, min(len(runs), sum(sizes) / BYTES_PER_SHARD))
+    count = 1 << math.ceil(math.log2(max(1, least)))
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for run in runs:
-        digest = hashlib.sha256(run["run"].encode()).digest()
-        index = int.from_bytes(digest[:4]) % count
-        found.setdefault(f"{index}-of-{count}", []).append(run)
-    return dict(sorted(found.items()))
+    for run, size in zip(runs, sizes, strict=True):
+        digest = hashlib.sha256(run["run"].encode())
+        shard = f"{int.from_bytes(digest.digest()[:4]) % count}-of-{count}"
+        if size > BYTES_PER_SHARD:
+            shard = f"alone-{digest.hexdigest()[:12]}"
+        found.setdefault(shard, []).append(run)
+    return {name: sorted(runs, key=itemgetter("run")) for name, runs in sorted(found.items())}
 
 
 def load(

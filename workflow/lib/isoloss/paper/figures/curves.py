@@ -18,14 +18,14 @@ HEADROOM = 1.8  # above the highest loss, for the equations, as a factor
 
 
 def draw(
-    cleaned: pd.DataFrame,
+    drawn: pd.DataFrame,
     points: pd.DataFrame,
     flops: pd.DataFrame,
     fit: pd.DataFrame,
     words: Mapping[str, Any],
     plotting: style.Plotting,
 ) -> Figure:
-    """A panel a metric: every kept value of every run that is used, and the law of each arm.
+    """A panel a metric: the curve of every run that is used, and the law of each arm.
 
     Laws are dashed over the compute of the runs' ends and dotted beyond.
     """
@@ -34,7 +34,7 @@ def draw(
     colors = style.arm_colors(plotting, arms)
     fit = fit[fit["headline_law"]]
     used = set(points.loc[points["used"], "run"])
-    values = on_compute(cleaned[cleaned["kept"] & cleaned["run"].isin(used)], flops)
+    values = on_compute(drawn[drawn["kept"] & drawn["run"].isin(used)], flops)
     values["color"] = values["run"].map(points.set_index("run")["arm"].groupby("run").first())
     values["color"] = values["color"].map(colors)
     figure, panels = canvas.panels(plotting, len(metrics), share_x=True, share_y=True)

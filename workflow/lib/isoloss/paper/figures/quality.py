@@ -38,7 +38,7 @@ def figure(
 ) -> Figure:
     """A panel each for the worst runs, and one for the curves of `metric` of all others.
 
-    logs: cleaned logs (columns `sketch.NEEDED`), part by part; a run's values are in one part.
+    logs: curves to draw (columns `sketch.NEEDED`), part by part; a run's values are in one part.
     """
     runs = worst_first(quality.to_dict("records"))
     worst, others = runs[: COLUMNS * ROWS], runs[COLUMNS * ROWS :]

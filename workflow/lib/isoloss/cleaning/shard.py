@@ -1,0 +1,60 @@
+"""The logs of a shard's runs -> what later stages need of them, a run at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isoloss.cleaning.clean import clean
+from isoloss.cleaning.settings import Cleaning
+from isoloss.cleaning.summary import summary
+from isoloss.cleaning.thinned import drawn, tail
+from isoloss.cleaning.winnowing import hashes
+from isoloss.logs.ingest import ingest
+from isoloss.logs.settings import Reading
+
+TABLES = ("clean", "origins", "curves", "tails", "hashes")
+ORIGIN = ("source", "offset")  # where a value was read; kept apart, for no result rests on it
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A run, cleaned.
+
+    row: its summary. quarantine: a row a record that could not be read. tables: those of TABLES,
+    none where the log cannot be used: `clean` (every value, with `kept` and `reasons`), `origins`
+    (row by row of it, where each was read), `curves` (to draw), `tails` (for final points),
+    `hashes` (of stretches). What a log's file is called is in `origins`, `quarantine` and messages.
+    """
+
+    row: dict[str, Any]
+    quarantine: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+
+
+def shard(
+    runs: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, str | None],
+    folder: Path,
+    reading: Reading,
+    cleaning: Cleaning,
+) -> Iterator[Cleaned]:
+    """Read and clean the logs of `runs`, as `isoloss.logs.ingest` takes them, one after another."""
+    for run in runs:
+        got = ingest(run, metrics, folder, reading)
+        cleaned = None if got.table is None else clean(got.table, cleaning)
+        row = summary(cleaned, got.row, list(metrics))
+        tables = {} if cleaned is None else _tables(cleaned)
+        yield Cleaned(row, got.quarantine, tables)
+
+
+def _tables(cleaned: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {
+        "clean": cleaned.drop(columns=list(ORIGIN)),
+        "origins": cleaned[list(ORIGIN)],
+        "curves": drawn(cleaned),
+        "tails": tail(cleaned),
+        "hashes": hashes(cleaned),
+    }
