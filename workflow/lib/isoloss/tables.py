@@ -118,9 +118,10 @@ def appending(path: str | Path, schema: Mapping[str, Any]) -> Iterator[Callable[
                 waiting.clear()
 
         def append(table: pd.DataFrame) -> None:
+            whole = {name: table[name].array for name in columns}
             for start in range(0, len(table), PIECE):
-                piece = table.iloc[start : start + PIECE]
-                arrays = [_arrow(piece[name], kind) for name, kind in columns.items()]
+                piece = slice(start, start + PIECE)
+                arrays = [_arrow(whole[name][piece], kind) for name, kind in columns.items()]
                 waiting.append(pa.Table.from_arrays(arrays, schema=fields))
                 if sum(map(len, waiting)) >= PIECE:
                     flush()
@@ -129,12 +130,12 @@ def appending(path: str | Path, schema: Mapping[str, Any]) -> Iterator[Callable[
         flush()
 
 
-def _arrow(column: pd.Series, kind: pa.DataType) -> pa.Array:
-    """A column as it is written: numbers and texts that are not known are null."""
+def _arrow(column: Any, kind: pa.DataType) -> pa.Array:
+    """An array of pandas as it is written: numbers and texts that are not known are null."""
     if pa.types.is_dictionary(kind):
-        found = column.astype("category").cat
-        codes = found.codes.to_numpy(np.int32)
-        texts = pa.array(found.categories.astype(object), pa.string())
+        found = column if isinstance(column, pd.Categorical) else pd.Categorical(column)
+        codes = found.codes.astype(np.int32)
+        texts = pa.array(found.categories.tolist(), pa.string())
         return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
     if pa.types.is_floating(kind):
         return pa.array(column.to_numpy(np.float64, na_value=np.nan), from_pandas=True)

@@ -23,10 +23,9 @@ def position(table: pd.DataFrame) -> Floats:
 
 def curves(cleaned: pd.DataFrame) -> Iterator[tuple[str, slice]]:
     """The name of each metric of a sorted run, and where its rows are."""
-    metric = cleaned["metric"].astype("category")
-    codes = metric.cat.codes.to_numpy()
-    for rows in slices(codes):
-        yield str(metric.cat.categories[codes[rows.start]]), rows
+    metric = pd.Categorical(cleaned["metric"].array)
+    for rows in slices(metric.codes):
+        yield str(metric[rows.start]), rows
 
 
 def slices(codes: NDArray[Any]) -> Iterator[slice]:

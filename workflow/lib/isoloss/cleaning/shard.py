@@ -16,7 +16,6 @@ from isoloss.logs.ingest import ingest
 from isoloss.logs.settings import Reading
 
 TABLES = ("clean", "origins", "curves", "tails", "hashes")
-ORIGIN = ("source", "offset")  # where a value was read; kept apart, for no result rests on it
 
 
 @dataclass(frozen=True)
@@ -24,9 +23,10 @@ class Cleaned:
     """A run, cleaned.
 
     row: its summary. quarantine: a row a record that could not be read. tables: those of TABLES,
-    none where the log cannot be used: `clean` (every value, with `kept` and `reasons`), `origins`
-    (row by row of it, where each was read), `curves` (to draw), `tails` (for final points),
-    `hashes` (of stretches). What a log's file is called is in `origins`, `quarantine` and messages.
+    none where the log cannot be used, each with the columns of its schema and others: `clean`
+    (every value, with `kept` and `reasons`), `origins` (row by row of it, where each was read: what
+    a log's file is called is there and in messages alone), `curves` (to draw), `tails` (for final
+    points), `hashes` (of stretches).
     """
 
     row: dict[str, Any]
@@ -51,10 +51,5 @@ def shard(
 
 
 def _tables(cleaned: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {
-        "clean": cleaned.drop(columns=list(ORIGIN)),
-        "origins": cleaned[list(ORIGIN)],
-        "curves": drawn(cleaned),
-        "tails": tail(cleaned),
-        "hashes": hashes(cleaned),
-    }
+    found = (cleaned, cleaned, drawn(cleaned), tail(cleaned), hashes(cleaned))
+    return dict(zip(TABLES, found, strict=True))

@@ -10,7 +10,6 @@ from isoloss.units import Floats
 
 WHOLE = 512  # values up to which a curve is kept as it is
 PLACES = WHOLE // 2 - 1
-COLUMNS = ("run", "metric", "step", "tokens", "compute_pflop_s_days", "value")
 AXES = ("tokens", "compute_pflop_s_days")
 Rows = NDArray[np.intp]
 
@@ -23,12 +22,12 @@ def drawn(cleaned: pd.DataFrame) -> pd.DataFrame:
     logarithm of the position. So spikes stay, and so does what is kept beside them.
     """
     value, place = cleaned["value"].to_numpy(), position(cleaned)
-    reasons = cleaned["reasons"].cat.codes.to_numpy()
+    reasons = pd.Categorical(cleaned["reasons"].array).codes
     shown = [
         rows.start + _extremes(place[rows], value[rows], reasons[rows])
         for _, rows in curves(cleaned)
     ]
-    return cleaned[[*COLUMNS, "kept", "reasons"]].take(_joined(shown))
+    return cleaned.take(np.concatenate(shown or [np.empty(0, np.intp)]))
 
 
 def _extremes(place: Floats, value: Floats, reasons: NDArray[np.integer]) -> Rows:
@@ -64,8 +63,4 @@ def tail(cleaned: pd.DataFrame) -> pd.DataFrame:
         for _, rows in curves(cleaned):
             known = rows.start + np.flatnonzero(~np.isnan(along[rows]))
             chosen[known[np.argsort(along[known], kind="stable")[-2:]]] = True
-    return cleaned[["run", "metric", *AXES, "value"]].take(np.flatnonzero(chosen))
-
-
-def _joined(rows: list[Rows]) -> Rows:
-    return np.concatenate(rows) if rows else np.empty(0, np.intp)
+    return cleaned.take(np.flatnonzero(chosen))

@@ -31,7 +31,8 @@ def hashes(cleaned: pd.DataFrame) -> pd.DataFrame:
     value = cleaned["value"].to_numpy()
     found = [winnowed(value[rows], metric) for metric, rows in curves(cleaned)]
     every = np.concatenate(found) if found else np.empty(0, np.uint64)
-    return cleaned[["run"]].take(np.zeros(len(every), int)).assign(hash=every.view(np.int64))
+    run = cleaned["run"].array[:1].repeat(len(every) if len(cleaned) else 0)
+    return pd.DataFrame({"run": run, "hash": every.view(np.int64)}, copy=False)
 
 
 def winnowed(value: Floats, metric: str) -> Hashes:
