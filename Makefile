@@ -22,6 +22,14 @@ READY = .venv/ready $(patsubst requirements-%.lock,.venv/ready-%,$(wildcard requ
 # This folder's library, wherever the environment's own may lie.
 ISOLOSS = PYTHONPATH=workflow/lib $(BIN)/python -m isoloss.cli
 
+# Shards of logs that are to be made again first, alone: what follows from one runs only if it came
+# out different (workflow/rules/common.smk). Without any, the first call makes everything.
+define make
+	@rm -f .isoloss/more
+	@ISOLOSS_FIRST=1 $(SNAKEMAKE) $(1) || test -e .isoloss/more
+	@test ! -e .isoloss/more || $(SNAKEMAKE) $(1)
+endef
+
 define install
 	@echo "Setting up .venv from $(sort $(LOCKS) $(1))"
 	@$(BIN)/uv pip sync --quiet --python .venv --require-hashes --compile-bytecode $(sort $(LOCKS) $(1))
@@ -37,14 +45,14 @@ endef
 $(if $(FRESH),$(shell rm -f .isoloss/digests.json))
 
 all: setup ## set up .venv and make every figure, table and claim
-	@$(SNAKEMAKE)
+	$(call make)
 	@echo
 	@echo "Open first: results/page/<study>.html, whether the logs can be trusted"
 	@echo "Figures: results/figure   Tables: results/table   Published numbers checked: results/claims"
 	@cat results/headline.txt
 
 check: setup ## whether the logs can be trusted: no fits, a line a run, and where to see every curve
-	@$(SNAKEMAKE) -- check
+	$(call make,-- check)
 	@echo
 	@$(ISOLOSS) check $(CHOSEN)
 

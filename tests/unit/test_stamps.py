@@ -47,7 +47,13 @@ def test_a_changed_or_missing_file_is_not_sound(name):
 
 
 @pytest.mark.parametrize(
-    "params", [PARAMS | {"law": "power_floor"}, PARAMS | {"more": 1}, {"law": "power"}]
+    "params",
+    [
+        PARAMS | {"law": "power_floor"},
+        PARAMS | {"more": 1},
+        {"law": "power"},
+        PARAMS | {"rows": [{"tokens": None, "run": "a"}]},  # the order of metrics, or of columns
+    ],
 )
 def test_another_question_is_not_sound(params):
     left()
@@ -133,6 +139,8 @@ def test_what_keeps_results_from_being_current_is_said():
         "rows.a.tokens: none -> 5",
         "more: none -> [1, 2]",
     ]
+    other = PARAMS | {"rows": [{"tokens": None, "run": "a"}]}
+    assert changes(other) == ["rows.a: in another order"]
     with open("in.csv", "a", encoding="utf-8") as file:
         file.write("2\n")
     os.remove("out.more.csv")

@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 
+import pandas as pd
 import pytest
 
 LOG = "data/tiny/logs/base-10M.csv"
@@ -16,10 +17,15 @@ AFTER_POINTS = {"fit/tiny", "multiplier/tiny", "headline"}
 @pytest.fixture
 def built(tiny, tmp_path):
     """A copy of the built tiny studies, time stamps and engine's records included."""
-    copy = object.__new__(type(tiny))
-    copy.folder, copy.environment = tmp_path / "copy", tiny.environment
-    shutil.copytree(tiny.folder, copy.folder, symlinks=True)
+    copy = copied(tiny, tmp_path / "copy")
     assert copy.pending() == set()
+    return copy
+
+
+def copied(project, folder):
+    copy = object.__new__(type(project))
+    copy.folder, copy.environment = folder, project.environment
+    shutil.copytree(project.folder, copy.folder, symlinks=True)
     return copy
 
 
@@ -171,10 +177,60 @@ def test_status_and_why_say_what_is_current_what_made_it_and_what_changed(built)
     assert f"  {LOG}\n" in text
     code, text = isoloss(built, "status", "--json")
     jobs = {job["outputs"][0]: job for job in json.loads(text)}
-    (shard,) = [job for job in jobs.values() if any(LOG in change for change in job["changes"])]
-    assert shard["rule"] == "ingest"
-    assert shard["changes"][0].startswith(f"files.{LOG}: ")
+    (reading,) = [job for job in jobs.values() if any(LOG in change for change in job["changes"])]
+    assert reading["rule"] == "clean"
+    assert reading["changes"][0].startswith(f"files.{LOG}: ")
 
     code, text = isoloss(built, "why", "results/multiplier/tiny")
     assert code == 2
     assert "did you mean results/multiplier/tiny.csv?" in text
+
+
+# --- what follows from a shard runs only where the shard came out different
+
+
+def jobs(said):
+    """The rules of the jobs that make ran, targets left out."""
+    return set(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", said, re.M)) - {
+        "default",
+        "check",
+    }
+
+
+def test_a_log_that_was_renamed_makes_its_shard_alone(built):
+    before = built.files("results/points")
+    log = built.folder / LOG
+    log.rename(log.with_name("other name.csv"))
+    built.replace("data/tiny/runs.csv", "logs/base-10M.csv", "logs/other name.csv")
+    assert jobs(built.make()) == {"clean"}
+    assert built.pending() == set()
+    origins = pd.read_parquet(built.folder / f"results/clean/tiny/{shard(built)}.origins.parquet")
+    assert "data/tiny/logs/other name.csv" in set(origins["source"])
+    assert built.files("results/points") == before
+
+
+def test_a_log_that_changed_without_a_consequence_makes_its_shard_alone(built):
+    built.replace(LOG, "4.6076\n", "4.60760\n")
+    assert jobs(built.make("check")) == {"clean"}
+    assert built.pending() == set()
+
+
+def test_a_changed_log_has_its_consequences_in_two_calls_as_in_one(built, tmp_path):
+    other = copied(built, tmp_path / "other")
+    for project in (built, other):
+        project.replace(LOG, "4.6076\n", "4.7076\n")
+    ran = jobs(built.make())
+    assert {"clean", "quality", "flops", "points", "fit", "multiplier", "headline"} <= ran
+    assert built.pending() == set()
+    other.build()
+    assert other.files("results") == built.files("results")
+
+
+def test_runs_shared_out_otherwise_are_other_files_for_what_reads_them(built):
+    built.replace("config/config.yaml", "runs_per_shard: 3", "runs_per_shard: 8")
+    pending = built.pending()
+    assert {f"{stage}/tiny" for stage in ("quality", "flops", "breakdown", "points")} <= pending
+    assert "figure/tiny/curves" in pending
+    built.make()
+    built.replace(LOG, "4.6076\n", "4.7076\n")  # in a shard of the new ones
+    assert "points" in jobs(built.make())

@@ -1,6 +1,5 @@
 """The two tiny studies from end to end. Their true multipliers are 1.25 and 0.8."""
 
-import os
 import re
 import subprocess
 
@@ -124,23 +123,8 @@ def test_the_summary_and_a_dry_run_agree(tiny):
 
 @pytest.fixture
 def make(tiny):
-    """A function that runs make in the project, whose environment is taken for set up."""
-    folder = tiny.folder
-    (folder / ".venv").mkdir(exist_ok=True)
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        if not (folder / ".venv" / name).exists():
-            (folder / ".venv" / name).symlink_to(tiny.bin.parent / name)
-    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
-        (folder / name).touch()
-        os.utime(folder / name, (1, 1))
-    (folder / ".venv/ready").touch()  # as after the set-up, which needs a network
-
-    def run(*arguments, fails=False):
-        done = tiny.run("make", "CORES=2", *arguments)
-        assert (done.returncode != 0) == fails, done.stdout
-        return done.stdout
-
-    return run
+    """A function that runs make in the project."""
+    return tiny.make
 
 
 def test_make_builds_a_selection_and_ends_with_where_things_are_and_the_headline(make):

@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 
 def home(rules):
@@ -102,6 +103,7 @@ wildcard_constraints:
     table="|".join(TABLES),
 
 
+MORE = Path(".isoloss/more")  # a mark for make: after the shards, call again
 # Digests of files, kept for the next start.
 DIGESTS = stamps.Cache()
 # Every job of the plan, for `isoloss status` and `isoloss why`.
@@ -111,6 +113,16 @@ if workflow.is_main_process:
     atexit.register(DIGESTS.save)
     if "ISOLOSS_PLAN" in os.environ:
         atexit.register(status.leave, Path(os.environ["ISOLOSS_PLAN"]), PLAN, DIGESTS)
+
+
+def asked(name, wildcards, values):
+    """What a job is asked: its params, and the paths of its results. values: of its wildcards."""
+    made_by = getattr(rules, name)
+    params = {
+        key: value(wildcards) if callable(value) else value
+        for key, value in made_by.params.items()
+    }
+    return params, [str(path).format(**values) for path in made_by.output]
 
 
 def unsound(name):
@@ -123,17 +135,34 @@ def unsound(name):
     def of(wildcards):
         if not workflow.is_main_process:
             return []
-        made_by = getattr(rules, name)
-        values = dict(wildcards.items())
-        params = {
-            key: value(wildcards) if callable(value) else value
-            for key, value in made_by.params.items()
-        }
-        outputs = [str(path).format(**values) for path in made_by.output]
+        params, outputs = asked(name, wildcards, dict(wildcards.items()))
         PLAN[outputs[0]] = {"rule": name, "params": params, "outputs": outputs}
         return stamps.again(params, outputs, DIGESTS)
 
     return of
+
+
+def shards_first():
+    """The shards that are not sound, of studies that have results which may outlast them.
+
+    `make` sets ISOLOSS_FIRST in a call that makes these alone, and calls again if MORE is there
+    afterwards: what follows from a shard runs only where the shard came out different, which
+    nothing can know before it is made. In one call, what follows runs all the same.
+    """
+    if "ISOLOSS_FIRST" not in os.environ or not workflow.is_main_process:
+        return []
+    found = []
+    for name, by_shard in SHARDS.items():
+        if Path(f"results/quality/{name}.csv").exists():
+            for shard in by_shard:
+                values = {"study": name, "shard": shard}
+                params, outputs = asked("clean", SimpleNamespace(**values), values)
+                if not stamps.sound(params, outputs, DIGESTS):
+                    found.append(outputs[0])
+    if found:
+        MORE.parent.mkdir(exist_ok=True)
+        MORE.touch()
+    return found
 
 
 def digests(paths):
@@ -205,6 +234,13 @@ def shards(pattern):
         return expand(pattern, study=wildcards.study, shard=SHARDS[wildcards.study])
 
     return of
+
+
+def shard_names(wildcards):
+    """The study's shards, for what reads them: shared out otherwise, they are other files."""
+    figure = wildcards.get("figure")
+    reads = figure is None or "curves" in FIGURES[figure]
+    return list(SHARDS[wildcards.study]) if reads else []
 
 
 def of_shard(*columns):

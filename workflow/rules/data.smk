@@ -59,6 +59,7 @@ rule quality:
         runtime=minutes,
     params:
         runs=of_study("run", "arm", "model", "training_tokens"),
+        shards=shard_names,
         exclude=setting("exclude"),
         quality=setting("quality"),
         schemas=schemas("clean", "runs", "hashes", "quality"),
@@ -86,6 +87,7 @@ rule flops:
         runtime=minutes,
     params:
         runs=of_study("run", "architecture", "parameters", "sequence_length"),
+        shards=shard_names,
         folder=run_folder,
         compute=setting("compute"),
         schemas=schemas("runs", "flops"),
@@ -124,6 +126,7 @@ rule breakdown:
             "sequence_length",
             "training_tokens",
         ),
+        shards=shard_names,
         folder=run_folder,
         baseline=baseline,
         compute=setting("compute"),
@@ -155,6 +158,7 @@ rule points:
         metrics=metric_columns,
         conventions=conventions,
         points=setting("points"),
+        shards=shard_names,
         of=points_of,
         schemas=schemas("clean", "tails", "flops", "quality", "points"),
         code=code("points"),

@@ -25,6 +25,7 @@ rule figure:
         runtime=minutes,
     params:
         words=words,
+        shards=shard_names,
         plotting=PLOTTING,
         schemas=schemas(
             "curves",

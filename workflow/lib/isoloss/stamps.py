@@ -67,12 +67,13 @@ def digest(path: str | Path) -> str:
 
 
 def asked(params: Mapping[str, Any]) -> dict[str, Any]:
-    """A job's params as JSON has them: plain mappings, lists, numbers and texts."""
+    """A job's params as JSON has them: plain mappings, lists, numbers and texts; their order counts,
+    as that of metrics and columns does."""
     return dict(json.loads(_text(params)))
 
 
 def _text(params: Mapping[str, Any]) -> str:
-    return json.dumps(params, default=str, sort_keys=True)
+    return json.dumps(params, default=str)
 
 
 def stamp_of(outputs: Sequence[str]) -> Path:
@@ -92,7 +93,7 @@ def leave(
         "outputs": {path: digest(path) for path in outputs},
     }
     with whole(stamp_of(outputs)) as part:
-        part.write_text(json.dumps(made, indent=1, sort_keys=True), encoding="utf-8")
+        part.write_text(json.dumps(made, indent=1), encoding="utf-8")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -140,10 +141,12 @@ def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
 
     Rows of the run sheet are told by their run.
     """
-    if old == new:
+    if json.dumps(old) == json.dumps(new):
         return
     old, new = _by_run(old), _by_run(new)
     if isinstance(old, dict) and isinstance(new, dict):
+        if list(old) != list(new) and old.keys() == new.keys():
+            yield f"{where or 'params'}: in another order"
         for key in old | new:
             below = f"{where}.{key}" if where else str(key)
             yield from differences(old.get(key), new.get(key), below)
