@@ -67,8 +67,10 @@ def digest(path: str | Path) -> str:
 
 
 def asked(params: Mapping[str, Any]) -> dict[str, Any]:
-    """A job's params as JSON has them: plain mappings, lists, numbers and texts; their order counts,
-    as that of metrics and columns does."""
+    """A job's params as JSON has them: plain mappings, lists, numbers and texts.
+
+    Their order counts, for that of metrics and columns does.
+    """
     return dict(json.loads(_text(params)))
 
 
