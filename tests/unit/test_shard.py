@@ -86,6 +86,18 @@ def test_a_log_that_starts_at_zero_and_each_metric_are_thinned_alike():
     assert len(shown) == 2 * len(drawn(one))
 
 
+def test_a_curve_in_blocks_has_the_same_extremes(monkeypatch):
+    values = curve(20_000)
+    values[[3000, 17_000]] += 5, 9
+    table = cleaned(values)
+    whole = drawn(table)
+    monkeypatch.setattr("isoloss.cleaning.thinned.BLOCK", 5000)
+    parts = drawn(table)
+    assert set(whole["step"]) <= set(parts["step"])
+    assert len(parts) <= len(whole) + 4 * 2 * whole["reasons"].nunique()
+    assert parts["step"].is_monotonic_increasing
+
+
 # --- ends of runs, for points
 
 

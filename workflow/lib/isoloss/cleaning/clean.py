@@ -105,32 +105,34 @@ def _flagged(
     value: Floats, step: Floats, tokens: Floats, flags: Flags, settings: Cleaning
 ) -> Flags:
     """What the rules on curves find among the values of one that have no flag yet."""
-    finite = np.isfinite(value)
-    found = ~finite * BIT["non_finite"]
+    found = ~np.isfinite(value) * BIT["non_finite"]
     # A value that is not finite is no reason to look away: a run that ends so has diverged.
-    rows = np.flatnonzero(flags == 0)
-    known = rows[~np.isnan(step[rows]) & ~np.isnan(tokens[rows])]
-    found[known] |= out_of_order(tokens[known]) * BIT["backward_tokens"]
+    live = flags == 0
+    known = live & ~np.isnan(step) & ~np.isnan(tokens)
+    found[known] |= out_of_order(_of(tokens, known)) * BIT["backward_tokens"]
     window = settings.spike_window
-    onset = diverged(value[rows], window, settings.divergence_mads, settings.divergence_rise)
+    onset = diverged(_of(value, live), window, settings.divergence_mads, settings.divergence_rise)
     if onset is not None:
-        found[rows[onset:]] |= BIT["divergence"]
-        rows = rows[:onset]
-    rows = rows[found[rows] == 0]
+        start = np.flatnonzero(live)[onset]
+        found[start:] |= live[start:] * BIT["divergence"]
+    live &= found == 0
     if settings.constant_rows:
-        found[rows] |= constant(value[rows], settings.constant_rows) * BIT["constant"]
-        rows = rows[found[rows] == 0]
-    if settings.spike_mads and len(rows) >= window:
-        found[rows] |= spikes(value[rows], window, settings.spike_mads) * BIT["spike"]
+        found[live] |= constant(_of(value, live), settings.constant_rows) * BIT["constant"]
+        live &= found == 0
+    if settings.spike_mads and np.count_nonzero(live) >= window:
+        found[live] |= spikes(_of(value, live), window, settings.spike_mads) * BIT["spike"]
     return found
 
 
+def _of(values: Floats, chosen: NDArray[np.bool_]) -> Floats:
+    """The values that are chosen: without a copy, if all are."""
+    return values if chosen.all() else values[chosen]
+
+
 def _reasons(flags: Flags) -> pd.Categorical:
-    there = np.zeros(1 << len(RULES), bool)
-    there[flags] = True
-    code = (np.cumsum(there) - 1).astype(np.int16)
-    names = [
-        ";".join(name for name in RULES if number & int(BIT[name]))
-        for number in np.flatnonzero(there).tolist()
-    ]
-    return pd.Categorical.from_codes(code[flags], names)
+    codes = np.zeros(len(flags), np.int16)
+    names: list[str] = []
+    for found in np.unique(flags):
+        codes[flags == found] = len(names)
+        names.append(";".join(name for name in RULES if found & BIT[name]))
+    return pd.Categorical.from_codes(codes, names)

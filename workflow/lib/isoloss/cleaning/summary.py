@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from isoloss.cleaning.clean import RULES
 from isoloss.cleaning.curves import curves
@@ -40,8 +41,10 @@ def summary(
 
 def _counts(cleaned: pd.DataFrame) -> dict[str, int]:
     reasons = cleaned["reasons"].cat
-    sizes = np.bincount(reasons.codes, minlength=len(reasons.categories)).tolist()
-    by_reasons = dict(zip(reasons.categories, sizes, strict=True))
+    codes = reasons.codes.to_numpy()
+    by_reasons = {
+        names: int(np.count_nonzero(codes == code)) for code, names in enumerate(reasons.categories)
+    }
     kept = by_reasons.pop("", 0)
     by_rule = {
         name: sum(count for names, count in by_reasons.items() if name in names.split(";"))
@@ -58,25 +61,25 @@ def _ends(cleaned: pd.DataFrame, metrics: Sequence[str]) -> dict[str, Any]:
         for name in ("step", "tokens", "compute_pflop_s_days", "value")
     )
     last = {
-        metric: float(value[rows][kept[rows]][-1])
+        metric: float(value[rows][::-1][np.argmax(kept[rows][::-1])])
         for metric, rows in curves(cleaned)
         if kept[rows].any()
     }
     return {
-        "first_step": _least(step[kept]),
-        "last_step": -_least(-step[kept]),
-        "last_tokens": -_least(-tokens[kept]),
-        "last_compute_pflop_s_days": -_least(-compute[kept]),
-        "divergence_step": _least(step[gone]),
-        "divergence_tokens": _least(tokens[gone]),
+        "first_step": _extreme(np.fmin, step, kept),
+        "last_step": _extreme(np.fmax, step, kept),
+        "last_tokens": _extreme(np.fmax, tokens, kept),
+        "last_compute_pflop_s_days": _extreme(np.fmax, compute, kept),
+        "divergence_step": _extreme(np.fmin, step, gone.to_numpy()),
+        "divergence_tokens": _extreme(np.fmin, tokens, gone.to_numpy()),
         "final_loss": last.get(metrics[0], NAN),
         "without": ";".join(metric for metric in metrics if metric not in last),
     }
 
 
-def _least(values: Floats) -> float:
-    """The least of what is known."""
-    return float(np.fmin.reduce(values, initial=NAN))
+def _extreme(kind: np.ufunc, values: Floats, where: NDArray[np.bool_]) -> float:
+    """The least or the most of what is known there."""
+    return float(kind.reduce(values, where=where, initial=NAN))
 
 
 def digest(cleaned: pd.DataFrame) -> str:
@@ -85,10 +88,10 @@ def digest(cleaned: pd.DataFrame) -> str:
     Empty where fewer than 3 different values are finite: such logs may be equal by chance.
     """
     value = cleaned["value"].to_numpy()
-    others = value[~np.isnan(value)]
+    others = ~np.isnan(value)
     for _ in range(DISTINCT - 1):
-        others = others[others != others[0]] if len(others) else others
-    if not len(others):
+        others &= value != value[np.argmax(others)]
+    if not others.any():
         return ""
     sha = hashlib.sha256()
     for metric, rows in curves(cleaned):

@@ -1,5 +1,7 @@
 """What of a run later stages read instead of its long table: curves to draw, and its end."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ from isoloss.units import Floats
 
 WHOLE = 512  # values up to which a curve is kept as it is
 PLACES = WHOLE // 2 - 1
+BLOCK = 1 << 20  # values at a time, to bound the memory
+LEAST = 2  # rows of a curve at its end, if it has them
 AXES = ("tokens", "compute_pflop_s_days")
 Rows = NDArray[np.intp]
 
@@ -31,21 +35,36 @@ def drawn(cleaned: pd.DataFrame) -> pd.DataFrame:
 
 
 def _extremes(place: Floats, value: Floats, reasons: NDArray[np.integer]) -> Rows:
+    """The rows of a curve that are drawn. All of shape (n,), sorted by place."""
     if len(value) <= WHOLE:
         return np.arange(len(value))
-    known = place[np.isfinite(place) & (place > 0)]
-    edges = np.geomspace(known[0], known[-1], PLACES + 1)[1:-1] if len(known) else known
+    low, high = np.searchsorted(place, 0.0, "right"), np.searchsorted(place, np.inf) - 1
+    edges = np.geomspace(place[low], place[high], PLACES + 1)[1:-1] if low <= high else place[:0]
+    starts = np.unique([0, *np.searchsorted(place, edges)])
+    starts = starts[starts < len(value)]
+    # Whole places, as many as a block holds, at a time.
+    block = np.flatnonzero(np.diff(starts // BLOCK, prepend=-1))
     shown = []
+    for first, end in pairwise([*block, len(starts)]):
+        stop = starts[end] if end < len(starts) else len(value)
+        rows = slice(starts[first], stop)
+        mine = _of_places(starts[first:end] - rows.start, value[rows], reasons[rows])
+        shown.append(rows.start + mine)
+    return np.concatenate(shown)
+
+
+def _of_places(starts: Rows, value: Floats, reasons: NDArray[np.integer]) -> Rows:
+    """Of values with the same reasons the first, the last, and the extremes of each place."""
+    shown = []
+    which = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(value))))
     for reason in np.unique(reasons):
         mine = np.flatnonzero(reasons == reason)
         y = np.where(np.isfinite(value[mine]), value[mine], 0.0)
-        starts = np.unique([0, *np.searchsorted(place[mine], edges)])
-        starts = starts[starts < len(mine)]
-        which = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(mine))))
+        _, begins, inverse = np.unique(which[mine], return_index=True, return_inverse=True)
         shown.append(mine[[0, -1]])
         for extreme in (np.minimum, np.maximum):
-            hits = np.flatnonzero(y == extreme.reduceat(y, starts)[which])
-            shown.append(mine[hits[np.unique(which[hits], return_index=True)[1]]])
+            hits = np.flatnonzero(y == extreme.reduceat(y, begins)[inverse])
+            shown.append(mine[hits[np.unique(inverse[hits], return_index=True)[1]]])
     return np.unique(np.concatenate(shown))
 
 
@@ -55,12 +74,14 @@ def tail(cleaned: pd.DataFrame) -> pd.DataFrame:
     Along tokens or along logged compute; the run ends with its last kept value of any metric. Of
     each curve two rows at least, if it has them, for a point says where its curve ends.
     """
-    kept = cleaned["kept"].to_numpy()
-    axes = [np.where(kept, cleaned[axis].to_numpy(), np.nan) for axis in AXES]
-    chosen = np.zeros(len(cleaned), bool)
-    for along in axes:
-        chosen |= along >= (1 - LONGEST) * np.fmax.reduce(along, initial=np.nan)
+    kept, chosen = cleaned["kept"].to_numpy(), np.zeros(len(cleaned), bool)
+    for axis in AXES:
+        along = cleaned[axis].to_numpy(np.float64)
+        end = np.fmax.reduce(along, where=kept, initial=np.nan)
+        inside = kept & (along >= (1 - LONGEST) * end)
         for _, rows in curves(cleaned):
-            known = rows.start + np.flatnonzero(~np.isnan(along[rows]))
-            chosen[known[np.argsort(along[known], kind="stable")[-2:]]] = True
+            if np.count_nonzero(inside[rows]) < LEAST:
+                known = rows.start + np.flatnonzero(kept[rows] & ~np.isnan(along[rows]))
+                inside[known[np.argsort(along[known], kind="stable")[-LEAST:]]] = True
+        chosen |= inside
     return cleaned.take(np.flatnonzero(chosen))

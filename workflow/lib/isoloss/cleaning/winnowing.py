@@ -20,7 +20,7 @@ SHORTEST = WINDOW + KEPT_OF - 1  # values: the shortest stretch that cannot be m
 # Changes from value to value in a window: fewer say nothing, and no stretch half of whose values
 # differ is without a window that has more.
 CHANGES = 3
-BLOCK = 1 << 20  # windows at a time, to bound the memory
+BLOCK = 1 << 18  # windows at a time, to bound the memory
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits in disorder
 NONE = np.uint64(2**64 - 1)
 Hashes = NDArray[np.uint64]
@@ -37,7 +37,8 @@ def hashes(cleaned: pd.DataFrame) -> pd.DataFrame:
 
 def winnowed(value: Floats, metric: str) -> Hashes:
     """The hashes that stand for a curve, each once, in order of size. value: shape (n,)."""
-    value = value[np.isfinite(value)]
+    finite = np.isfinite(value)
+    value = value if finite.all() else value[finite]
     seed = np.uint64(zlib.crc32(metric.encode()))
     blocks = [
         _winnowed(value[start : start + BLOCK + SHORTEST - 1], seed)
