@@ -11,7 +11,9 @@ PROFILE ?= default
 $(if $(wildcard workflow/profiles/$(PROFILE)),,$(error PROFILE=$(PROFILE): workflow/profiles has $(notdir $(wildcard workflow/profiles/*))))
 # The studies of config/config.yaml, or those named: STUDY=a, STUDIES="a b".
 CHOSEN = $(strip $(STUDY) $(STUDIES))
-SNAKEMAKE = $(BIN)/snakemake --workflow-profile workflow/profiles/$(PROFILE) \
+# One at a time in this folder.
+ALONE = $(BIN)/python workflow/lib/isoloss/running.py
+SNAKEMAKE = $(ALONE) $(BIN)/snakemake --workflow-profile workflow/profiles/$(PROFILE) \
 	$(if $(CORES),--cores $(CORES)) $(ARGS) \
 	$(if $(CHOSEN),--config "studies=[$(subst $(space),$(comma),$(CHOSEN))]")
 # What checks and what hands jobs to a cluster are kept up to date where they are installed, and
@@ -38,7 +40,7 @@ define install
 	@touch $@
 endef
 
-.PHONY: all check report setup test bench mutate fuzz clean help
+.PHONY: all check report unlock setup test bench mutate faults fuzz clean help
 .DEFAULT_GOAL := all
 
 # Digests of files are kept by size, time stamp and inode; FRESH=1 looks at every byte again.
@@ -60,6 +62,9 @@ report: all ## the same as make, and all of it on one page: results/report/repor
 	@mkdir -p results/report
 	@$(SNAKEMAKE) --report results/report/report.html
 	@echo "The report: results/report/report.html"
+
+unlock: setup ## after a run was killed: take away the lock that it left
+	@$(SNAKEMAKE) --unlock
 
 setup: $(READY) ## only set up .venv, with what runs
 
@@ -87,6 +92,9 @@ bench: setup ## the benchmarks
 
 mutate: .venv/ready-dev ## break the library in every small place (SAMPLE=40 SEED=1: in so many); which do its tests miss?
 	@$(BIN)/python tests/mutate.py $(if $(SAMPLE),--sample $(SAMPLE)) --seed $(or $(SEED),1) $(PACKAGES)
+
+faults: .venv/ready-dev ## kills, full disks, odd places and the like, all of them (make test runs a sample)
+	@FAULTS=1 $(BIN)/pytest tests/workflow/test_faults.py
 
 fuzz: .venv/ready-dev ## try mutated logs and studies (INPUTS=2000 SEED=2 TARGETS="wandb study"): is each answered?
 	@PYTHONPATH=workflow/lib:tests/unit $(BIN)/python tests/fuzz.py --inputs $(or $(INPUTS),100000) \

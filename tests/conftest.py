@@ -11,6 +11,7 @@ TOGETHER = {
     "test_tiny.py": "tiny",
     "test_reruns.py": "tiny",
     "test_figures.py": "figures",
+    "test_faults.py": "faults",
 }
 
 

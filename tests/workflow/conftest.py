@@ -59,8 +59,8 @@ class Project:
         assert found == 1
         config.write_text(text)
 
-    def run(self, *command):
-        """Run a command here as a user would, outside of the tests' environment."""
+    def surroundings(self):
+        """The environment of a user, without the tests'; what is None in ours is taken out."""
         clean = {
             key: value
             for key, value in os.environ.items()
@@ -68,10 +68,14 @@ class Project:
             not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
             and not key.startswith(("PYTEST", "COV"))
         }
+        return {key: value for key, value in (clean | self.environment).items() if value}
+
+    def run(self, *command):
+        """Run a command here as a user would, outside of the tests' environment."""
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=clean | self.environment,
+            env=self.surroundings(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
