@@ -9,10 +9,12 @@ clusters     four points a run that share the error of the run
 wrong law    a power law fitted to points with a floor, or with a break: no interval can help
 LAYOUTS      arms that share some of their sizes, errors of a size correlated by -0.5 to 0.998; with
              them, the interval of the shared sizes alone and that of independent arms
+SCATTER      scatter that grows or falls with size, in both arms; with it, the plain delta method
+SEEDS        sizes that were run several times, one error shared by the runs of a size
 ROBUST       Huber fits of power laws; surfaces L(N, D), by least squares and Huber
 
-Places: the middle and the lower end of the common range of losses, and (but for LAYOUTS and ROBUST)
-beyond it, at four times the largest compute.
+Places: the middle and the lower end of the common range of losses, and (for the first four) beyond
+it, at four times the largest compute.
 """
 
 import argparse
@@ -30,8 +32,10 @@ from isoloss.fit.fitted import state
 from isoloss.fit.problem import refit, solve
 from isoloss.fit.registry import LAWS
 from isoloss.fit.resampling import resample
-from isoloss.multiplier.equal_loss import Arm, log_interval
-from isoloss.multiplier.intervals import Interval
+from isoloss.multiplier.equal_loss import Arm, influence, log_interval
+from isoloss.multiplier.influence import Influence, size_means
+from isoloss.multiplier.intervals import Interval, delta
+from isoloss.multiplier.mixture import paired_interval
 from isoloss.units import PFLOP_S_DAY
 
 TABLE = Path(__file__).parent / "results" / "coverage.csv"
@@ -49,11 +53,30 @@ Pair = tuple[Arm, Arm]
 
 @dataclass(frozen=True)
 class Layout:
-    """Which sizes of a ladder baseline and candidate have, and how noisy the candidate is."""
+    """Which sizes of a ladder baseline and candidate have, how often, and how noisy they are.
+
+    scatter: the candidate's over the baseline's. growth: scatter at the largest size over that at
+    the smallest. seeds: runs of each size, where not one. mistyped: sizes whose label differs in
+    the candidate. compute_error: of the computes that the fit is given, in both arms.
+    """
 
     baseline: tuple[int, ...]
     candidate: tuple[int, ...]
     scatter: float = 1.0
+    growth: float = 1.0
+    seeds: tuple[tuple[int, ...], ...] = ()
+    mistyped: tuple[int, ...] = ()
+    compute_error: float = 0.0
+
+    @property
+    def common(self) -> tuple[int, ...]:
+        """Sizes that both arms have."""
+        both = set(self.baseline) & set(self.candidate) - set(self.mistyped)
+        return tuple(sorted(both))
+
+    @property
+    def complete(self) -> bool:
+        return self.common == self.baseline == self.candidate
 
 
 def layouts() -> Mapping[str, Layout]:
@@ -68,6 +91,8 @@ def layouts() -> Mapping[str, Layout]:
         "12 and 10, two missing": Layout(every[12], (0, 1, 2, 4, 5, 6, 7, 9, 10, 11)),
         "4 and 3, second largest missing": Layout(every[4], (0, 1, 3)),
         "5 and 3, every other": Layout((0, 2, 4), every[5]),
+        "5 and 5, one model mistyped": Layout(every[5], every[5], mistyped=(2,)),
+        "5 and 5, compute known to 2%": Layout(every[5], every[5], compute_error=0.02),
     }
     unequal = {
         f"{name}; candidate's scatter x {scatter:g}": replace(equal[name], scatter=scatter)
@@ -82,6 +107,36 @@ def layouts() -> Mapping[str, Layout]:
 
 
 LAYOUTS = layouts()
+
+
+def growing() -> Mapping[str, Layout]:
+    """Scatter that changes with size: complete pairs, and two arms that share some sizes."""
+    ratios = {4: (1.0, 3.0), 5: (1.0, 3.0, 9.0, 1 / 3), 8: (1.0, 3.0, 9.0, 1 / 3), 12: (1.0, 3.0)}
+    found = {
+        f"{n} sizes, scatter x {growth:.2g}": Layout((*range(n),), (*range(n),), growth=growth)
+        for n, several in ratios.items()
+        for growth in several
+    }
+    partly = ("5 and 4, second largest missing", "7 and 4, every other")
+    return found | {f"{name}; scatter x 3": replace(LAYOUTS[name], growth=3.0) for name in partly}
+
+
+def repeated() -> Mapping[str, Layout]:
+    """Five sizes, some of them run several times."""
+    once, falling, five = (1,) * 5, (5, 4, 3, 2, 1), tuple(range(5))
+    seeds = {
+        "three of the second size of one arm": (once, (1, 3, 1, 1, 1)),
+        "three of the largest size of one arm": (once, (1, 1, 1, 1, 3)),
+        "three of the largest size of both": ((1, 1, 1, 1, 3),) * 2,
+        "three of every size of one arm": (once, (3,) * 5),
+        "five of the smallest to one of the largest": (falling, falling),
+        "the same in one arm": (once, falling),
+    }
+    return {name: Layout(five, five, seeds=each) for name, each in seeds.items()}
+
+
+SCATTER, SEEDS = growing(), repeated()
+LADDERS = {**LAYOUTS, **SCATTER, **SEEDS}
 
 
 @dataclass(frozen=True)
@@ -113,8 +168,14 @@ def robust() -> Mapping[str, Robust]:
 
 
 ROBUST = robust()
-GROUPS: Mapping[str, Mapping[str, object]] = {"layouts": LAYOUTS, "robust": ROBUST}
+GROUPS: Mapping[str, Mapping[str, object]] = {
+    "layouts": LAYOUTS,
+    "scatter": SCATTER,
+    "seeds": SEEDS,
+    "robust": ROBUST,
+}
 CORRELATIONS = (-0.5, 0.0, 0.5, 0.9, 0.998)
+SEVERAL = (0.0, 0.9)  # of SCATTER and SEEDS
 
 
 @dataclass(frozen=True)
@@ -146,9 +207,10 @@ def scenarios() -> Iterator[Scenario]:
     for sizes, truth in itertools.product((5, 12), ("power_floor", "broken")):
         for correlation, tails in errors:
             yield Scenario("wrong law", truth, "power", sizes, correlation, tails, 1.3)
-    for (kind, layout), correlation in itertools.product(LAYOUTS.items(), CORRELATIONS):
-        sizes = max(len(layout.baseline), len(layout.candidate))
-        yield Scenario(kind, "power", "power", sizes, correlation, "normal", 1.3)
+    for group, correlations in ((LAYOUTS, CORRELATIONS), (SCATTER | SEEDS, SEVERAL)):
+        for (kind, layout), correlation in itertools.product(group.items(), correlations):
+            sizes = max(len(layout.baseline), len(layout.candidate))
+            yield Scenario(kind, "power", "power", sizes, correlation, "normal", 1.3)
     for kind, each in ROBUST.items():
         law = each.fitted
         for sizes in (5, 12) if each.nd is None else (each.nd[0].size,):
@@ -188,6 +250,7 @@ def fits(
     error: np.ndarray,
     model: tuple[str, ...],
     method: str = "least_squares_log",
+    runs: tuple[str, ...] | None = None,
 ) -> list[Arm]:
     """The fit to each row of errors of log loss."""
     loss = exact * np.exp(error)
@@ -196,8 +259,9 @@ def fits(
     nd = axes if len(axes) > 1 else ()
     compute = 6 * axes[0] * axes[1] / PFLOP_S_DAY if nd else axes[0]
     weights = np.ones(compute.size)
+    runs = model if runs is None else runs
     return [
-        Arm(LAWS[law], method, tuple(p), compute, y, model, model, weights, nd=nd)
+        Arm(LAWS[law], method, tuple(p), compute, y, model, runs, weights, nd=nd)
         for p, y in zip(LAWS[law].natural(found.phi), loss, strict=True)
     ]
 
@@ -224,24 +288,36 @@ def simulate_robust(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pa
 def simulate_layout(scenario: Scenario, count: int) -> tuple[np.ndarray, list[Pair], list[Pair]]:
     """Losses at the middle and the end of the common range; studies; their shared sizes alone."""
     random = np.random.default_rng(zlib.crc32(repr(scenario).encode()))
-    layout, theta, rho = LAYOUTS[scenario.kind], TRUTH["power"], scenario.correlation
+    layout, theta, rho = LADDERS[scenario.kind], TRUTH["power"], scenario.correlation
     ladder = np.geomspace(1, 16, 1 + max(layout.baseline + layout.candidate))
+    scale = SIGMA * layout.growth ** np.linspace(-0.5, 0.5, ladder.size)
     first, own = random.normal(size=(2, count, ladder.size))
     second = layout.scatter * (rho * first + np.sqrt(1 - rho**2) * own)
-    shared = tuple(i for i in layout.baseline if i in layout.candidate)
-    studies: list[list[Pair]] = []
-    for held in ((layout.baseline, layout.candidate), (shared, shared)):
+    errors, runs = (first, second), layout.seeds or ((1,) * ladder.size,) * 2
+    if layout.seeds:  # What arms share is of the size, the rest of the run.
+        first = np.sqrt(rho) * first
+        errors = tuple(
+            np.repeat(first, m, axis=1) + np.sqrt(1 - rho) * random.normal(size=(count, sum(m)))
+            for m in runs
+        )
+    pairs: list[list[Pair]] = []
+    stretched = 1 + layout.compute_error * random.normal(size=(2, ladder.size))
+    for held in ((layout.baseline, layout.candidate), (layout.common, layout.common)):
         arms = []
-        for sizes, stretch, better, error in zip(
-            held, (1.0, 1.05), (1.0, scenario.advantage), (first, second), strict=True
-        ):
-            compute = stretch * ladder[list(sizes)]
+        for arm, (kept, better) in enumerate(zip(held, (1.0, scenario.advantage), strict=True)):
+            sizes = np.repeat(np.arange(ladder.size), runs[arm])
+            chosen = np.isin(sizes, kept)
+            sizes = sizes[chosen]
+            labels = tuple(f"{i}{'x' * (arm * (i in layout.mistyped))}" for i in sizes)
+            compute = (1.0, 1.05)[arm] * ladder[sizes]
             exact = LAWS["power"].value(compute * better, *theta)
-            noise = SIGMA * error[:, list(sizes)]
-            arms.append(fits("power", (compute,), exact, noise, tuple(map(str, sizes))))
-        studies.append(list(zip(*arms, strict=True)))
+            error = scale[sizes] * errors[arm][:, chosen]
+            axis = compute * stretched[arm, sizes]
+            names = tuple(map(str, range(sizes.size)))
+            arms.append(fits("power", (axis,), exact, error, labels, runs=names))
+        pairs.append(list(zip(*arms, strict=True)))
     end = ladder[min(layout.baseline[-1], layout.candidate[-1])]
-    return LAWS["power"].value(np.array([np.sqrt(end), end]), *theta), *studies
+    return LAWS["power"].value(np.array([np.sqrt(end), end]), *theta), pairs[0], pairs[1]
 
 
 def noise(random: np.random.Generator, tails: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -263,8 +339,11 @@ def ungrouped(arm: Arm) -> Arm:
 
 
 def measure(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
-    """Coverage and median width (of log M) of every interval at every place."""
-    if scenario.kind in LAYOUTS:
+    """Coverage and median width (of log M) of every interval at every place.
+
+    `delta_t` is that of one scatter for all sizes: the default is as wide at least.
+    """
+    if scenario.kind in LADDERS:
         return measure_layout(scenario, count)
     if scenario.kind in ROBUST:
         return measure_robust(scenario, count)
@@ -283,7 +362,9 @@ def measure(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
             add("jackknife_t", (first, second), "jackknife_t")
             if clustered:
                 first, second = ungrouped(first), ungrouped(second)
-            add("delta_t", (first, second), "delta_t")
+            paired = scenario.kind != "other sizes"
+            found = plain(influences((first, second), places), paired=paired)
+            bounds.setdefault("delta_t", []).append((found.low, found.high))
         for (first, second), kind in itertools.product(studies[:resampled], kinds):
             pair = with_draws(first, kind), with_draws(second, kind)
             add(f"percentile_{kind}", pair, "percentile")
@@ -291,15 +372,35 @@ def measure(scenario: Scenario, count: int, resampled: int) -> pd.DataFrame:
 
 
 def measure_layout(scenario: Scenario, count: int) -> pd.DataFrame:
-    """The same for arms that share some sizes: default, shared sizes alone, independent arms."""
+    """The same for ladders: the default beside what else could be done.
+
+    Where sizes lack a partner, the interval of the shared sizes alone and that of independent arms;
+    elsewhere the plain delta method on the means of sizes.
+    """
     places, studies, shared = simulate_layout(scenario, count)
-    found: dict[str, list[Interval]] = {
-        "partly_paired": [log_interval(pair, places)[1].interval for pair in studies],
-        "shared_sizes": [log_interval(pair, places)[1].interval for pair in shared],
-        "welch": [log_interval(pair, places, pair_by=False)[1].interval for pair in studies],
-    }
+    fitted = [influences(pair, places) for pair in studies]
+    found = {"default": [paired_interval(*pair, 0.95).interval for pair in fitted]}
+    if LADDERS[scenario.kind].complete:
+        found["plain"] = [plain(pair) for pair in fitted]
+    else:
+        found["shared_sizes"] = [plain(influences(pair, places)) for pair in shared]
+        found["welch"] = [plain(pair, paired=False) for pair in fitted]
     bounds = {name: [(each.low, each.high) for each in all_] for name, all_ in found.items()}
-    return counted(scenario, "partly_paired", bounds)
+    return counted(scenario, "default", bounds)
+
+
+def influences(pair: Pair, places: np.ndarray) -> tuple[Influence, Influence]:
+    """What the default has for the arms, sizes labelled by model."""
+    first, second = (influence(arm, places, arm.model) for arm in pair)
+    assert first is not None
+    assert second is not None
+    return first, second
+
+
+def plain(pair: tuple[Influence, Influence], *, paired: bool = True) -> Interval:
+    """The delta method on the means of sizes, with one scatter for all of them."""
+    a, b = (size_means(each)[0] for each in pair)
+    return delta(a.estimate - b.estimate, a, b, 0.95, paired=paired)
 
 
 def measure_robust(scenario: Scenario, count: int) -> pd.DataFrame:
@@ -358,7 +459,7 @@ def summary(results: pd.DataFrame) -> str:
     Over errors, tails, advantages, and the middle and the end of the common range; for the wrong
     law the middle, the end and beyond, in this order. The default is in bold.
     """
-    results = results[~results["kind"].isin([*LAYOUTS, *ROBUST])]
+    results = results[~results["kind"].isin([*LADDERS, *ROBUST])]
     names = list(dict.fromkeys(results["interval"]))
     rule = "|".join("---" for _ in range(len(names) + 3))
     lines = [f"| scenario | law | sizes | {' | '.join(names)} |", f"|{rule}|"]
@@ -380,36 +481,44 @@ def summary(results: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def layout_summary(results: pd.DataFrame) -> str:
+def layout_summary(results: pd.DataFrame, group: Mapping[str, Layout]) -> str:
     """Coverage in percent, middle/end, by correlation; and widths, as a Markdown table.
 
-    Widths are the medians of the default over those of the shared sizes alone.
+    Beside the default its alternatives, lowest to highest: `plain` or `shared_sizes`, and `welch`.
+    Widths are the medians of the default over those of the first alternative.
     """
-    head = " | ".join(f"{rho:g}" for rho in CORRELATIONS)
+    results = results[results["kind"].isin(group)]
+    correlations = sorted(results["correlation"].unique())
+    head = " | ".join(f"{rho:g}" for rho in correlations)
     lines = [
-        f"| sizes | {head} | error | shared sizes only | independent | width |",
-        "|".join(["", *["---"] * (len(CORRELATIONS) + 5), ""]),
+        f"| sizes | {head} | error | alternative | independent | width |",
+        "|".join(["", *["---"] * (len(correlations) + 5), ""]),
     ]
-    for kind in LAYOUTS:
+    for kind in group:
         rows = results[results["kind"] == kind]
-        rows = rows.set_index(["interval", "correlation", "place"]).sort_index()
         if rows.empty:
             continue
+        rows = rows.set_index(["interval", "correlation", "place"]).sort_index()
         cover = 100 * rows["coverage"]
         cells = [
-            "/".join(f"{cover['partly_paired', rho, place]:.1f}" for place in PLACES[:2])
-            for rho in CORRELATIONS
+            "/".join(f"{cover['default', rho, place]:.1f}" for place in PLACES[:2])
+            for rho in correlations
         ]
-        error = f"{100 * rows['simulation_error']['partly_paired'].max():.1f}"
+        error = f"{100 * rows['simulation_error']['default'].max():.1f}"
         others = [
-            f"{cover[name].min():.1f} to {cover[name].max():.1f}"
-            for name in ("shared_sizes", "welch")
+            f"{cover[name].min():.1f} to {cover[name].max():.1f}" if name in cover else ""
+            for name in (alternative(kind), "welch")
         ]
         width = rows["median_log_width"]
-        ratio = width["partly_paired"] / width["shared_sizes"]
+        ratio = width["default"] / width[alternative(kind)]
         span = f"{ratio.min():.2f} to {ratio.max():.2f}"
         lines.append(f"| {' | '.join([kind, *cells, error, *others, span])} |")
     return "\n".join(lines)
+
+
+def alternative(kind: str) -> str:
+    """What the default of a ladder is measured against."""
+    return "plain" if LADDERS[kind].complete else "shared_sizes"
 
 
 def robust_summary(results: pd.DataFrame) -> str:
@@ -481,7 +590,8 @@ def main() -> None:
     results.to_csv(options.table, index=False, float_format="%.4g")
     if options.figure:
         figure(results, options.figure)
-    print(summary(results), layout_summary(results), robust_summary(results), sep="\n\n")
+    ladders = [layout_summary(results, group) for group in (LAYOUTS, SCATTER, SEEDS)]
+    print(summary(results), *ladders, robust_summary(results), sep="\n\n")
 
 
 if __name__ == "__main__":

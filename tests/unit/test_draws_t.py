@@ -99,7 +99,8 @@ def test_draws_that_did_not_converge_do_not_count(monkeypatch):
 
 def test_a_huber_fit_is_known_less_well_than_least_squares():
     robust, plain = row(*pair(apart=1.0)), row(*pair("least_squares_log", apart=1.0))
-    assert 1 < half_width(robust) / half_width(plain) < 2
+    assert plain["interval"] == "scatter_t"  # Up to a tenth of the width is for growing scatter.
+    assert 0.9 < half_width(robust) / half_width(plain) < 2
 
 
 def test_the_same_numbers_come_out_again_in_any_order_and_either_way_round():
@@ -228,7 +229,7 @@ def test_a_surface_moves_with_its_points_as_its_refits_do():
 def test_surfaces_are_paired_run_by_run_with_n_minus_five_degrees_of_freedom(method):
     arms = noisy(method=method)
     paired, apart = row(*arms, 2.4), row(*arms, 2.4, pair_by=False)
-    assert paired["interval"] == {"huber_log": "draws_t"}.get(method, "delta_t")
+    assert paired["interval"] == {"huber_log": "draws_t"}.get(method, "scatter_t")
     assert (paired["pairing"], paired["degrees_of_freedom"]) == ("paired", 15)
     assert paired["ci_low"] < 1.3 < paired["ci_high"]
     assert half_width(paired) < half_width(apart) / 2

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from isoloss.fit.fitted import fit_law
 from isoloss.fit.registry import LAWS
-from isoloss.multiplier.equal_loss import Arm, _influence, log_interval, multiplier, overlap
-from isoloss.multiplier.mixture import ATANH, mixture, paired_interval
+from isoloss.multiplier.equal_loss import Arm, influence, log_interval, multiplier, overlap
+from isoloss.multiplier.intervals import delta
+from isoloss.multiplier.mixture import ATANH, mixture
 from numpy.testing import assert_allclose
 from scipy import stats
 
@@ -164,8 +165,9 @@ def test_with_equal_designs_and_all_pairs_it_is_the_paired_interval():
         pair = [
             arm(compute, 2.3 * compute**-0.053 * np.exp(error[0] + e), names) for e in error[1:]
         ]
-        a, b = (_influence(each, at, each.model) for each in pair)
-        mixed, paired = mixture(a, b, 0.95), paired_interval(a, b, 0.95).interval
+        a, b = (influence(each, at, each.model) for each in pair)
+        mixed = mixture(a, b, 0.95)
+        paired = delta(a.estimate - b.estimate, a, b, 0.95, paired=True)
         assert_allclose(mixed.low, paired.low, rtol=0.01)
         assert_allclose(mixed.high, paired.high, rtol=0.01)
 
@@ -292,7 +294,7 @@ def test_seeds_are_averaged_and_their_variance_is_told():
     loss[0] *= np.exp(shift.sum() / 3)
     means = arm(new.compute, loss, new.model)
     row, expected = only(base, seeds, 2.1), only(base, means, 2.1)
-    assert (row["interval"], row["pairing"]) == ("delta_t", "paired")
+    assert (row["interval"], row["pairing"]) == (expected["interval"], "paired")
     assert row["degrees_of_freedom"] == 4
     assert_allclose(row[NUMBERS].tolist(), expected[NUMBERS].tolist(), rtol=1e-9)
     found = log_interval((base, seeds), np.array([2.1]))[1]

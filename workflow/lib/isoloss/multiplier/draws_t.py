@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from isoloss.fit.fitted import Fit
 from isoloss.fit.problem import refit
-from isoloss.multiplier.intervals import ONE_DEGREE, Influence, none, student, welch
-from isoloss.multiplier.mixture import PairedInterval, alone, over, size_means
+from isoloss.multiplier.influence import Influence, over, size_means
+from isoloss.multiplier.intervals import ONE_DEGREE, none, student, welch
+from isoloss.multiplier.mixture import PairedInterval, alone
 from isoloss.units import Floats
 
 DRAWS = 100

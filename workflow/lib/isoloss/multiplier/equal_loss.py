@@ -15,7 +15,8 @@ from isoloss.fit.law import Law
 from isoloss.fit.problem import refit
 from isoloss.fit.registry import LAWS
 from isoloss.multiplier.draws_t import draws_t
-from isoloss.multiplier.intervals import Influence, Interval, delta, jackknife, none, percentile
+from isoloss.multiplier.influence import Influence
+from isoloss.multiplier.intervals import Interval, delta, jackknife, none, percentile
 from isoloss.multiplier.mixture import PairedInterval, alone, paired_interval
 from isoloss.multiplier.settings import CHOICES
 from isoloss.units import Floats, Values
@@ -144,7 +145,8 @@ def multiplier(
     Arms are paired (with pair_by) over the models that both have; their errors are taken as
     correlated within a model. The interval, on log M, is one of
     delta_t: delta method with Student's t, runs of one model averaged (`mixture.paired_interval`;
-        where some models have no partner it is a mixture over the correlation, `mixture_t`);
+        where some models have no partner it is a mixture over the correlation, `mixture_t`; where
+        scatter may change with size it is wider, `scatter_t`);
     jackknife_t: from leaving out models (runs, where arms have other models), for points that
         share runs (`intervals.jackknife`);
     draws_t: Student's t times the scatter of fits to Gaussian errors, for Huber fits as well
@@ -180,11 +182,12 @@ def multiplier(
             "ci_low": columns[2],
             "ci_high": columns[3],
             "confidence": confidence,
-            "interval": found.method,
+            "interval": np.where(found.widened, "scatter_t", found.method),
             "degrees_of_freedom": bounds.freedom,
             "pairing": found.pairing,
             "unpaired_models": ", ".join(found.unpaired),
             "residual_correlation": bounds.correlation,
+            "scatter_growth": found.growth,
             "n_points": min(a.loss.size for a in arms),
             "extrapolated": outside,
             "reason": _reasons(arms, losses, log_c, found),
@@ -225,7 +228,7 @@ def log_interval(
     if chosen == "draws_t":
         sizes = [a.model if pair_by else a.run for a in arms]
         one, two = (
-            _influence(a.by_least_squares, losses, by) for a, by in zip(arms, sizes, strict=True)
+            influence(a.by_least_squares, losses, by) for a, by in zip(arms, sizes, strict=True)
         )
         if one is None or two is None:
             return log_c, unknown
@@ -237,7 +240,7 @@ def log_interval(
     partly = chosen == "delta_t" and not clustered
     if partly and pair_by:
         shared = [a.model for a in arms]
-    first, second = (_influence(a, losses, by) for a, by in zip(arms, shared, strict=True))
+    first, second = (influence(a, losses, by) for a, by in zip(arms, shared, strict=True))
     if first is None or second is None:
         return log_c, unknown
     if partly:
@@ -252,7 +255,7 @@ def _choose(arms: Arms, clustered: bool) -> str:
     return "jackknife_t" if clustered else "delta_t"
 
 
-def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | None:
+def influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | None:
     """Influence of the residuals on log C(L); None where the Jacobian is singular."""
     moved = a.fit.influence(a.law.inverse_gradient(losses, *a.parameters))
     if moved is None:
@@ -275,6 +278,7 @@ def _influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | N
         jacobian=near.jacobian,
         estimate=a.law.log_inverse(losses, *a.parameters),
         curve=curve,
+        place=np.log(a.compute),
     )
 
 

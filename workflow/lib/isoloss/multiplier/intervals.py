@@ -1,42 +1,18 @@
 """Intervals of the difference of two estimates that are linear in the residuals of their fits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
+from isoloss.multiplier.influence import Influence, partners, products
 from isoloss.units import Floats
 
 # With n - p = 1 residuals cannot tell how correlated two arms are, and Student's t with 1 degree of
 # freedom covers up to 99.6% at nominal 95%; with so many it stays within 93 and 99%, whatever the
 # correlation and the tails (measured by benchmarks/coverage.py).
 ONE_DEGREE = 1.2
-
-
-@dataclass(frozen=True, eq=False)
-class Influence:
-    """What the residuals of one fit do to its estimates.
-
-    residual: r, (n). weights: an estimate at each of K places moves by weights r, (K, n).
-    hat: the hat matrix, (n, n). size: number of parameters p. labels: points with one label share
-    their errors, (n). jacobian: of the fitted values, (n, p). estimate: the estimates, (K). curve:
-    the estimates, (..., K), and their gradients, (..., K, p), at parameters moved by (..., p).
-    """
-
-    residual: Floats
-    weights: Floats
-    hat: Floats
-    size: int
-    labels: tuple[str, ...]
-    jacobian: Floats
-    estimate: Floats
-    curve: Callable[[Floats], tuple[Floats, Floats]]
-
-    @property
-    def single(self) -> bool:
-        """Whether every label has one point."""
-        return len(set(self.labels)) == len(self.labels)
+BISECTIONS = 38
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,42 +46,53 @@ def welch(
     second: tuple[Floats, float],
     confidence: float,
 ) -> Interval:
-    """Interval of a difference of independent estimates, each a variance and its freedom.
+    """Interval of a difference of independent estimates, each a variance and its freedom."""
+    return student(centre, *satterthwaite(first, second), confidence, np.nan)
 
-    Degrees of freedom by Welch 1947 (doi:10.1093/biomet/34.1-2.28) and Satterthwaite.
+
+def satterthwaite(
+    first: tuple[Floats, float], second: tuple[Floats, float]
+) -> tuple[Floats, Floats]:
+    """Variance and degrees of freedom of a difference of independent estimates.
+
+    Welch 1947 (doi:10.1093/biomet/34.1-2.28).
     """
     (v, n), (w, m) = first, second
     total, spread = v + w, v**2 / n + w**2 / m
     exact = spread == 0  # Points on their laws: any degrees of freedom give a width of zero.
-    freedom = np.where(exact, min(n, m), total**2 / np.where(exact, 1, spread))
-    return student(centre, total, freedom, confidence, np.nan)
+    return total, np.where(exact, min(n, m), total**2 / np.where(exact, 1, spread))
 
 
 def delta(
     centre: Floats, first: Influence, second: Influence, confidence: float, *, paired: bool
 ) -> Interval:
-    """Interval of first - second by the delta method, one point a label.
-
-    Paired by label: S = r r' / (n - p), variance h^2 S_11 + g^2 S_22 - 2 h.g S_12 with n - p
-    degrees of freedom (ONE_DEGREE for one); otherwise the variances add up.
-    """
+    """Interval of first - second by the delta method, one point a label; see `spread`."""
     if not (first.single and second.single):
         return none(centre.size, "points share their errors: use interval jackknife_t")
-    squares = [float(np.sum(a.residual**2)) for a in (first, second)]
-    v, w = (np.sum(a.weights**2, axis=1) * s for a, s in zip((first, second), squares, strict=True))
-    if not paired:
-        n, m = (a.residual.size - a.size for a in (first, second))
-        return welch(centre, (v / n, n), (w / m, m), confidence)
-    where = {label: i for i, label in enumerate(second.labels)}
-    order = [where[label] for label in first.labels]
-    cross = float(np.sum(first.residual * second.residual[order]))
-    left = first.residual.size - max(first.size, second.size)
-    freedom = float(left) if left > 1 else ONE_DEGREE
-    shared = np.sum(first.weights * second.weights[:, order], axis=1) * cross
+    variance, freedom, correlation = spread(first, second, paired=paired)
+    return student(centre, variance, freedom, confidence, float(correlation))
+
+
+def spread(first: Influence, second: Influence, *, paired: bool) -> tuple[Floats, Floats, Floats]:
+    """Variance of first - second, its degrees of freedom, and the correlation of the residuals.
+
+    One point a label. Paired by label: S = r r' / (n - p), variance h^2 S_11 + g^2 S_22
+    - 2 h.g S_12 with n - p degrees of freedom (ONE_DEGREE for one); otherwise variances add up.
+    """
+    *squares, cross = products(first, second, paired=paired)
+    v, w = (
+        np.sum(a.weights**2, axis=-1) * s[..., None]
+        for a, s in zip((first, second), squares, strict=True)
+    )
     norm = np.sqrt(squares[0] * squares[1])
-    correlation = float(cross / norm) if norm > 0 else np.nan
-    variance = (v + w - 2 * shared) / left
-    return student(centre, variance, np.full(centre.shape, freedom), confidence, correlation)
+    correlation = np.where(norm > 0, cross, np.nan) / np.where(norm > 0, norm, 1)
+    if not paired:
+        n, m = (a.residual.shape[-1] - a.size for a in (first, second))
+        return (*satterthwaite((v / n, n), (w / m, m)), np.full_like(norm, np.nan))
+    left = first.residual.shape[-1] - max(first.size, second.size)
+    freedom = np.full(v.shape, float(left) if left > 1 else ONE_DEGREE)
+    shared = np.sum(first.weights * second.weights[..., partners(first, second)], axis=-1)
+    return (v + w - 2 * shared * cross[..., None]) / left, freedom, correlation
 
 
 def jackknife(
@@ -144,6 +131,26 @@ def _moved(a: Influence) -> Floats:
         rest = np.linalg.pinv(np.eye(int(own.sum())) - a.hat[np.ix_(own, own)], hermitian=True)
         shifts.append(np.einsum("kn,nm,m->k", a.weights[:, own], rest, a.residual[own]))
     return np.stack(shifts, axis=1)
+
+
+def mixed(
+    weight: Floats, middle: Floats, error: Floats, freedom: Floats | float, confidence: float
+) -> tuple[Floats, Floats]:
+    """Bounds of a mixture of G Student's t at K places, by bisection.
+
+    weight: (G), of any sum. middle, error: (G, K); freedom broadcasts to it. A quantile lies
+    between those of the parts.
+    """
+    tail = np.array([[(1 - confidence) / 2], [(1 + confidence) / 2]])
+    weight = weight / weight.sum()
+    parts = middle + stdtrit(freedom, tail[..., None]) * error  # (2, G, K)
+    low, high = parts.min(axis=1), parts.max(axis=1)
+    for _ in range(BISECTIONS):
+        half = (low + high) / 2
+        below = np.einsum("g,qgk->qk", weight, stdtr(freedom, (half[:, None] - middle) / error))
+        low, high = np.where(below < tail, half, low), np.where(below < tail, high, half)
+    found = (low + high) / 2
+    return found[0], found[1]
 
 
 def percentile(draws: Floats, confidence: float) -> Interval:

@@ -5,13 +5,14 @@ Where every size has both arms their errors are paired and what they share cance
 the correlation of the arms' errors. Its coverage is measured by benchmarks/coverage.py.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+import numpy.typing as npt
 
-from isoloss.multiplier.intervals import Influence, Interval, delta, none
+from isoloss.multiplier.influence import Influence, over, size_means
+from isoloss.multiplier.intervals import Interval, delta, mixed, none
+from isoloss.multiplier.scatter import delta_t
 from isoloss.units import Floats
 
 # atanh of the correlation, each with the same prior weight. With equal designs this prior makes
@@ -23,7 +24,6 @@ FEW_IN_COMMON = 0.7
 # The mixture takes the arms as equally noisy: it is not used where they differ by more than this.
 SCATTER_RATIO = 2.0
 EXACT = 1e-12  # Residuals of points on their law, after rounding.
-BISECTIONS = 45
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,9 @@ class PairedInterval:
 
     centre: log M, (K); of a mixture the middle of its interval. method: `delta_t` or `mixture_t`.
     pairing: `paired`, `partly paired` or `welch`. unpaired: the sizes of one arm alone. note: what
-    a reader has to know of the pairing. pure_error: variance of a run about the mean of its arm and
-    size, on the scale of the residuals, with its degrees of freedom; NaN without repeats.
+    a reader has to know of the pairing. growth, widened: as of `scatter.delta_t`. pure_error:
+    variance of a run about the mean of its arm and size, on the scale of the residuals, with its
+    degrees of freedom; NaN without repeats.
     """
 
     centre: Floats
@@ -42,6 +43,8 @@ class PairedInterval:
     pairing: str = "welch"
     unpaired: tuple[str, ...] = ()
     note: str = ""
+    growth: float = np.nan
+    widened: npt.NDArray[np.bool_] | bool = False
     pure_error: float = np.nan
     pure_freedom: int = 0
 
@@ -62,7 +65,7 @@ def paired_interval(
     elif pair:
         found = _by_sizes(a, b, confidence)
     else:
-        found = _delta(a, b, confidence, paired=False)
+        found = _whole(a, b, confidence, paired=False)
     return replace(found, pure_error=pure, pure_freedom=freedom)
 
 
@@ -72,10 +75,12 @@ def alone(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label for label in first + second if label not in both))
 
 
-def _delta(a: Influence, b: Influence, confidence: float, *, paired: bool) -> PairedInterval:
+def _whole(a: Influence, b: Influence, confidence: float, *, paired: bool) -> PairedInterval:
+    """The interval of arms that are paired throughout, or not at all."""
+    interval, growth, widened = delta_t(a, b, confidence, paired=paired)
+    pairing = "paired" if paired else "welch"
     centre = a.estimate - b.estimate
-    interval = delta(centre, a, b, confidence, paired=paired)
-    return PairedInterval(centre, interval, pairing="paired" if paired else "welch")
+    return PairedInterval(centre, interval, pairing=pairing, growth=growth, widened=widened)
 
 
 def _by_sizes(a: Influence, b: Influence, confidence: float) -> PairedInterval:
@@ -83,14 +88,13 @@ def _by_sizes(a: Influence, b: Influence, confidence: float) -> PairedInterval:
     common = tuple(label for label in a.labels if label in b.labels)
     unpaired = alone(a.labels, b.labels)
     if not unpaired:
-        return _delta(a, b, confidence, paired=True)
+        return _whole(a, b, confidence, paired=True)
     lacking = f"no partner: {', '.join(unpaired)}"
     sizes = f"{len(common) or 'no'} size{'s' * (len(common) > 1)} in common"
     beyond = len(common) - max(a.size, b.size)
     if beyond < 1:
         note = f"{lacking}; {sizes}: arms taken as independent"
-        found = _delta(a, b, confidence, paired=False)
-        return replace(found, unpaired=unpaired, note=note)
+        return replace(_whole(a, b, confidence, paired=False), unpaired=unpaired, note=note)
     note, level = lacking, confidence
     if beyond == 1 and len(unpaired) > 1:
         level = 1 - FEW_IN_COMMON * (1 - confidence)
@@ -104,9 +108,10 @@ def _by_sizes(a: Influence, b: Influence, confidence: float) -> PairedInterval:
     why = "the arms differ by nothing but their laws"
     if ratio > SCATTER_RATIO:
         why = f"residuals of one arm are {ratio:.1f} times those of the other"
-    found = _delta(of_a, of_b, confidence, paired=True)
+    centre = of_a.estimate - of_b.estimate
+    found = delta(centre, of_a, of_b, confidence, paired=True)
     note = f"{lacking}; {why}: interval of the {sizes}"
-    return replace(found, pairing="partly paired", unpaired=unpaired, note=note)
+    return PairedInterval(centre, found, "delta_t", "partly paired", unpaired, note)
 
 
 def mixture(a: Influence, b: Influence, confidence: float) -> Interval | None:
@@ -160,66 +165,10 @@ def mixture(a: Influence, b: Influence, confidence: float) -> Interval | None:
     slope = np.hstack([a.curve(at[: a.size])[1], -b.curve(at[a.size :])[1]])
     middle = a.curve(shift[:, : a.size])[0] - b.curve(shift[:, a.size :])[0]
     variance = np.einsum("kp,gpq,kq->gk", slope, covariance, slope) * (squares / freedom)[:, None]
-    tails = ((1 - confidence) / 2, (1 + confidence) / 2)
-    low, high = _quantiles(weight, middle, np.sqrt(variance), freedom, tails)
+    low, high = mixed(weight, middle, np.sqrt(variance), freedom, confidence)
     correlation = float(np.sum(weight * np.tanh(ATANH)))
     beyond = "at a correlation that the data allow, an arm does not reach the loss"
     return Interval(low, high, np.full(low.shape, freedom), correlation, beyond)
-
-
-def _quantiles(
-    weight: Floats, middle: Floats, error: Floats, freedom: float, tails: Sequence[float]
-) -> Floats:
-    """Quantiles, (Q, K), of a mixture of G Student's t at K places, by bisection.
-
-    weight: (G). middle, error: (G, K). The quantile lies between those of the parts.
-    """
-    tail = np.asarray(tails)[:, None]
-    parts = middle + stdtrit(freedom, tail)[..., None] * error  # (Q, G, K)
-    low, high = parts.min(axis=1), parts.max(axis=1)
-    for _ in range(BISECTIONS):
-        half = (low + high) / 2
-        below = np.einsum("g,qgk->qk", weight, stdtr(freedom, (half[:, None] - middle) / error))
-        low, high = np.where(below < tail, half, low), np.where(below < tail, high, half)
-    return np.asarray((low + high) / 2)
-
-
-def size_means(a: Influence) -> tuple[Influence, float, int]:
-    """The fit to the means of the points with one label.
-
-    With it come the sum of squares of the residuals about these means, and its degrees of freedom.
-    """
-    if a.single:
-        return a, 0.0, 0
-    labels = tuple(dict.fromkeys(a.labels))
-    member = np.array([[label == each for each in a.labels] for label in labels], dtype=np.float64)
-    averaging = member / member.sum(axis=1, keepdims=True)
-    within = a.residual - np.einsum("mn,ml,l->n", member, averaging, a.residual)
-    return _refit(a, averaging, labels), float(np.sum(within**2)), len(a.labels) - len(labels)
-
-
-def over(a: Influence, labels: tuple[str, ...]) -> Influence:
-    """The fit to the points of these labels alone."""
-    return _refit(a, np.eye(len(a.labels))[[a.labels.index(label) for label in labels]], labels)
-
-
-def _refit(a: Influence, rows: Floats, labels: tuple[str, ...]) -> Influence:
-    """The fit to linear combinations of the points, rows (M, n), by one step from that to all."""
-    jacobian = np.einsum("mn,np->mp", rows, a.jacobian)
-    residual = np.einsum("mn,n->m", rows, a.residual)
-    projection = np.linalg.pinv(jacobian)
-    shift = np.einsum("pm,m->p", projection, residual)
-    estimate, slope = a.curve(shift)
-    return Influence(
-        residual=residual - np.einsum("mp,p->m", jacobian, shift),
-        weights=np.einsum("kp,pm->km", slope, projection),
-        hat=np.einsum("mp,pl->ml", jacobian, projection),
-        size=a.size,
-        labels=labels,
-        jacobian=jacobian,
-        estimate=estimate,
-        curve=lambda further: a.curve(shift + further),
-    )
 
 
 def _scatter_ratio(a: Influence, b: Influence) -> float:

@@ -66,6 +66,12 @@ def _no_partner(row: Row) -> str:
     return f"no partner: {models}" + f" ({near})" * bool(near) if models else ""
 
 
+def _scatter(row: Row) -> str:
+    growth = row.get("scatter_growth", 1.0)
+    told = row.get("interval") == "scatter_t" and growth > LIMITS.growth
+    return f"scatter grows {growth:.1f} x with size" if told else ""
+
+
 RULES = (
     # Causes before what follows from them: the first that refuses is told.
     _doubt("size_label"),
@@ -90,6 +96,7 @@ RULES = (
     ),
     Rule("extrapolated", _when(lambda row: row["extrapolated"], "extrapolated")),
     Rule("status", _status),
+    Rule("scatter", _scatter),
     _doubt("order", refuses=False),
     _doubt("odd", refuses=False),
     Rule("no_partner", _no_partner),
