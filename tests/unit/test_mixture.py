@@ -300,7 +300,15 @@ def test_seeds_are_averaged_and_their_variance_is_told():
     found = log_interval((base, seeds), np.array([2.1]))[1]
     assert found.pure_freedom == 2
     assert_allclose(found.pure_error, np.var([0, *shift], ddof=1), rtol=1e-9)
-    assert np.isnan(log_interval((base, new), np.array([2.1]))[1].pure_error)
+    rest = np.sum(np.log(base.loss / base.fit.predict(base.compute)) ** 2)
+    rest += np.sum(np.log(seeds.loss / seeds.fit.predict(seeds.compute)) ** 2)
+    within = 2 * found.pure_error
+    p = stats.f.sf((rest - within) / 8 / found.pure_error, 8, 2)
+    assert_allclose(row["lack_of_fit_p"], p, rtol=1e-9)
+    assert_allclose(row["pure_error_sd"] ** 2, found.pure_error)
+    assert row["pure_error_degrees_of_freedom"] == 2
+    none = only(base, new, 2.1)
+    assert none[["pure_error_sd", "lack_of_fit_p"]].isna().all()
 
 
 def test_seeds_do_not_make_up_for_sizes():

@@ -138,6 +138,24 @@ def test_points_of_one_run_are_left_out_together_where_arms_are_not_paired():
     assert 3 <= row["degrees_of_freedom"] <= 6
 
 
+def test_checkpoints_of_a_run_are_left_out_together_though_each_has_a_model_of_its_own():
+    """As in Gemstones: what pairs the arms is shape and checkpoint, what shares errors the run."""
+    c = np.repeat([1.0, 4.0, 16.0, 64.0], 2) * np.tile([1.0, 1.1], 4)
+    noise = np.exp(np.random.default_rng(1).normal(0, 2e-3, (2, 8)))
+    runs = list("ssmmllxx")
+    checkpoints = [f"{run}-{i % 2}" for i, run in enumerate(runs)]
+    rows = []
+    for models in (runs, checkpoints):
+        arms = (
+            made(c, level * c**-0.05 * e, models, run=runs)
+            for level, e in zip((2.3, 2.2), noise, strict=True)
+        )
+        rows.append(multiplier(*arms, 2.1).iloc[0])
+    assert rows[1]["pairing"] == "paired"
+    assert rows[1]["degrees_of_freedom"] == 3
+    pd.testing.assert_series_equal(*rows)
+
+
 def test_jackknife_interval_is_that_of_refits_without_each_size(mla, kimi_linear):
     row = multiplier(mla, kimi_linear, 2.1, interval="jackknife_t").iloc[0]
 

@@ -123,7 +123,8 @@ def test_points_have_a_row_a_run_metric_and_convention():
     ("old", "new", "parts"),
     [
         ("old-1,old", "old-1,odl", ["points.csv, line 3", "arm `odl`", "Did you mean `old`?"]),
-        ("new-1,", "old-1,", ["line 8", "run `old-1` stands in line 3 already"]),
+        ("new-1,", "old-1,", ["line 8", "run `old-1` is of arm `new` here", "`old` in line 3"]),
+        ("old-1,old,m1,10.0", "old-0,old,m1,1.0", ["line 3", "`old-0` stands in line 2 already"]),
         (",loss,", ",los,", ["unknown column `los`", "Did you mean `loss`?"]),
         (",2.9,0.01\nold-2", ",-2.9,0.01\nold-2", ["line 3", "old-1", "loss", "-2.9"]),
         (",2.9,0.01\nold-2", ",,0.01\nold-2", ["line 3", "`loss` is missing", "metric loss"]),
@@ -136,6 +137,20 @@ def test_a_mistake_in_the_table_is_named_with_line_value_and_mend(load, old, new
     message = mistake(load, LOGGED.replace(old, new, 1))
     for part in parts:
         assert part in message
+
+
+def test_rows_of_one_run_are_its_checkpoints(load):
+    rows = load(LOGGED.replace("old-1,", "old-0,").replace("old-2,", "old-0,")).runs
+    assert [row["run"] for row in rows[:4]] == ["old-0", "old-0", "old-0", "old-3"]
+
+
+def test_a_seed_of_an_arm_and_model_has_one_run(load):
+    lines = LOGGED.splitlines()
+    first = [lines[0] + ",seed", lines[1] + ",7", lines[1].replace("old-0", "again") + ",8"]
+    rows = "\n".join([*first, *(line + "," for line in lines[2:])])
+    assert [row.get("seed") for row in load(rows).runs[:3]] == ["7", "8", None]
+    message = mistake(load, rows.replace(",8\n", ",7\n"))
+    assert "line 3: run `again` has the arm, model and seed of run `old-0` in line 2" in message
 
 
 @pytest.mark.parametrize(

@@ -191,3 +191,17 @@ def test_seeds_that_grow_fewer_with_size_count_as_scatter_that_grows():
         pair = [arm(m, e[once]) for m, e in zip((1, 1.3), errors, strict=True)]
         none.append(log_interval(pair, AT)[1].growth)
     assert np.median(growth) > 1.2 * np.median(none)
+
+
+def test_laws_that_miss_the_means_of_seeds_are_told():
+    sizes = np.repeat(range(6), 3)
+    curved = np.where(np.isin(sizes, (0, 5)), 0.01, -0.01)
+    told = []
+    for bend in (0.0, 1.0):
+        errors = 1e-3 * np.random.default_rng(0).normal(size=(2, sizes.size)) + bend * curved
+        pair = [arm(m, e, sizes) for m, e in zip((1, 1.3), errors, strict=True)]
+        row = multiplier(*pair, AT).iloc[0].to_dict() | {"status": "converged"}
+        assert_allclose(row["pure_error_sd"], 1e-3, rtol=0.4)
+        told.append(verdict(row).words("lack_of_fit"))
+    assert told[0] == []
+    assert told[1][0].startswith("laws miss the means of seeds (p = ")

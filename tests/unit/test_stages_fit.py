@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from isoloss.fit.diagnose import diagnoses
-from isoloss.fit.fit import fits
+from isoloss.fit.fit import fits, together_by
 from isoloss.fit.fitting import fit
 from isoloss.fit.problem import FitError
 from isoloss.fit.settings import Fitting
@@ -176,7 +176,7 @@ def test_the_headlines_interval_may_be_that_of_its_draws(found):
     ratio = multipliers(*tables, **COMPARED, interval="percentile")
     reported = ratio[ratio["kind"] == "reported"].set_index(["law", "method"])["interval"]
     assert reported[("power", "least_squares_log")] == "percentile_wild"
-    assert reported[("power_floor", "least_squares_log")] == "delta_t"
+    assert reported[("power_floor", "least_squares_log")] == "scatter_t"
 
 
 def test_points_weigh_by_their_precision_when_told_to():
@@ -208,6 +208,16 @@ def test_points_of_one_run_make_clusters():
     assert set(ratio["interval"]) == {"jackknife_t"}
     with pytest.raises(ValueError, match="expected kind 'wild', 'case' or 'jackknife'"):
         several(points=twice, resampling="residual")
+
+
+def test_checkpoints_of_a_run_are_resampled_together_whatever_they_are_called():
+    points = ladder()
+    later = points.assign(
+        compute_pflop_s_days=2 * points["compute_pflop_s_days"], model=points["model"] + " later"
+    )
+    found = together_by(pd.concat([points, later], ignore_index=True), "model")
+    assert found.tolist() == 2 * points["model"].tolist()
+    assert together_by(points, "model").tolist() == points["model"].tolist()
 
 
 # --- surfaces

@@ -11,6 +11,7 @@ import pandas as pd
 from isoloss.fit import draws, fitting, surface
 from isoloss.fit.estimators import ESTIMATORS
 from isoloss.fit.fitted import Fit, fit_law
+from isoloss.fit.inputs import linked
 from isoloss.fit.isoflop import fit_isoflop
 from isoloss.fit.problem import FitError
 from isoloss.fit.registry import LAWS
@@ -49,8 +50,8 @@ def together(parts: Rows, columns: Sequence[str]) -> pd.DataFrame:
 def fits(points: pd.DataFrame, settings: Fitting, group_by: str) -> Fits:
     """Fit every law asked for, the headline first, to every arm, metric and convention.
 
-    group_by: the column whose labels are resampled, `model`
-    where arms are paired by it, else `run`. The headline is resampled, and what has no standard
+    group_by: the column whose labels are resampled, `model` where arms are paired by it, else
+    `run`; points of one run go together. The headline is resampled, and what has no standard
     errors of its own: Huber fits and surfaces. Laws of N and D are fitted where the convention
     counts an N. Raises FitError naming arm, metric and convention where a law asks too much.
     """
@@ -68,7 +69,11 @@ def fits(points: pd.DataFrame, settings: Fitting, group_by: str) -> Fits:
             drawn = None
             if headline or not textbook:
                 drawn = resample(
-                    fitted.solution, group[group_by], settings.resampling, settings.draws, seed
+                    fitted.solution,
+                    together_by(group, group_by),
+                    settings.resampling,
+                    settings.draws,
+                    seed,
                 )
                 found.draws.append(draws.rows(key, fitted.law, drawn))
         if fitted.law.of_compute:
@@ -131,6 +136,11 @@ def fit_group(request: Request, group: pd.DataFrame, weight_by: str) -> Fit:
 def clusters(group: pd.DataFrame) -> pd.Series | None:
     """Labels of points that share a run, where any do."""
     return group["run"] if group["run"].duplicated().any() else None
+
+
+def together_by(group: pd.DataFrame, by: str) -> pd.Series:
+    """Labels of points that are resampled together: of `by`, one for all that a run links."""
+    return group[by].groupby(linked(group["run"], group[by])).transform("min")
 
 
 def loss_errors(points: pd.DataFrame, weight_by: str) -> pd.Series | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 import numpy as np
+import numpy.typing as npt
 
 from isoloss.fit.estimators import ESTIMATORS, Estimator
 from isoloss.fit.problem import FitError
@@ -52,6 +53,20 @@ def weighted(loss: Floats, loss_se: Values | None, method: str) -> tuple[Estimat
     y, se = positive(loss=loss, loss_se=loss_se)
     weights = (y / se) ** 2 if estimator.log else se**-2
     return estimator, np.asarray(weights / weights.mean())
+
+
+def linked(*labels: Sequence[str]) -> npt.NDArray[np.intp]:
+    """A number a point, equal where points share a label of any kind, or are linked by others."""
+    codes = [np.unique(each, return_inverse=True)[1] for each in labels]
+    number = np.arange(codes[0].size)
+    while True:
+        before = number
+        for code in codes:
+            least = np.full(code.max() + 1, code.size)
+            np.minimum.at(least, code, number)
+            number = least[code]
+        if (number == before).all():
+            return number
 
 
 def distinct(law: str, parameters: int, axes: Sequence[Floats]) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from isoloss.fit.estimators import ESTIMATORS
 from isoloss.fit.fitted import Fit, known_fit
-from isoloss.fit.inputs import weighted
+from isoloss.fit.inputs import linked, weighted
 from isoloss.fit.law import Law
 from isoloss.fit.problem import refit
 from isoloss.fit.registry import LAWS
@@ -188,6 +188,9 @@ def multiplier(
             "unpaired_models": ", ".join(found.unpaired),
             "residual_correlation": bounds.correlation,
             "scatter_growth": found.growth,
+            "pure_error_sd": np.sqrt(found.pure_error),
+            "pure_error_degrees_of_freedom": found.pure_freedom,
+            "lack_of_fit_p": found.lack_of_fit,
             "n_points": min(a.loss.size for a in arms),
             "extrapolated": outside,
             "reason": _reasons(arms, losses, log_c, found),
@@ -210,14 +213,15 @@ def log_interval(
 
     delta_t pairs the sizes that both arms have; the others pair arms that have the same sizes.
     """
-    paired = pair_by and not alone(arms[0].model, arms[1].model)
-    shared = [a.model if paired else a.run for a in arms]
     clustered = any(len(set(a.run)) < len(a.run) for a in arms)
+    sizes = _sizes_of(arms) if clustered else [a.model for a in arms]
+    paired = pair_by and not alone(sizes[0], sizes[1])
+    shared = sizes if paired else [a.run for a in arms]
     log_c = [a.law.log_inverse(losses, *a.parameters) for a in arms]
     chosen = _choose(arms, clustered) if interval == "auto" else interval
 
     def whole(found: Interval, method: str = chosen) -> PairedInterval:
-        lacking = alone(arms[0].model, arms[1].model) if pair_by else ()
+        lacking = alone(sizes[0], sizes[1]) if pair_by else ()
         pairing = "paired" if paired else "welch"
         return PairedInterval(log_c[0] - log_c[1], found, method, pairing, lacking)
 
@@ -226,9 +230,9 @@ def log_interval(
         return log_c, whole(_from_draws(arms, losses, confidence), name)
     unknown = whole(none(losses.size, "the parameters of a fit are not identifiable"))
     if chosen == "draws_t":
-        sizes = [a.model if pair_by else a.run for a in arms]
+        named = sizes if pair_by else [a.run for a in arms]
         one, two = (
-            influence(a.by_least_squares, losses, by) for a, by in zip(arms, sizes, strict=True)
+            influence(a.by_least_squares, losses, by) for a, by in zip(arms, named, strict=True)
         )
         if one is None or two is None:
             return log_c, unknown
@@ -239,7 +243,7 @@ def log_interval(
         return log_c, whole(none(losses.size, reason))
     partly = chosen == "delta_t" and not clustered
     if partly and pair_by:
-        shared = [a.model for a in arms]
+        shared = sizes
     first, second = (influence(a, losses, by) for a, by in zip(arms, shared, strict=True))
     if first is None or second is None:
         return log_c, unknown
@@ -247,6 +251,18 @@ def log_interval(
         return log_c, paired_interval(first, second, confidence, pair=pair_by)
     method = delta if chosen == "delta_t" else jackknife
     return log_c, whole(method(log_c[0] - log_c[1], first, second, confidence, paired=paired))
+
+
+def _sizes_of(arms: Arms) -> list[tuple[str, ...]]:
+    """What pairs the points of both arms, where runs have several: models, one for all of a run."""
+    models = arms[0].model + arms[1].model
+    runs = [f"{i} {run}" for i, a in enumerate(arms) for run in a.run]
+    names: dict[int, str] = {}
+    numbers = linked(runs, models).tolist()
+    for number, model in zip(numbers, models, strict=True):
+        names[number] = min(model, names.get(number, model))
+    both = tuple(names[number] for number in numbers)
+    return [both[: len(arms[0].model)], both[len(arms[0].model) :]]
 
 
 def _choose(arms: Arms, clustered: bool) -> str:

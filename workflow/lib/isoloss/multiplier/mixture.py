@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import fdtrc
 
 from isoloss.multiplier.influence import Influence, over, size_means
 from isoloss.multiplier.intervals import Interval, delta, mixed, none
@@ -34,7 +35,8 @@ class PairedInterval:
     pairing: `paired`, `partly paired` or `welch`. unpaired: the sizes of one arm alone. note: what
     a reader has to know of the pairing. growth, widened: as of `scatter.delta_t`. pure_error:
     variance of a run about the mean of its arm and size, on the scale of the residuals, with its
-    degrees of freedom; NaN without repeats.
+    degrees of freedom; lack_of_fit: how likely such errors alone take the means of sizes as far
+    from the laws, by an F test. NaN without repeats.
     """
 
     centre: Floats
@@ -47,6 +49,7 @@ class PairedInterval:
     widened: npt.NDArray[np.bool_] | bool = False
     pure_error: float = np.nan
     pure_freedom: int = 0
+    lack_of_fit: float = np.nan
 
 
 def paired_interval(
@@ -59,6 +62,9 @@ def paired_interval(
     (a, squares, repeats), (b, more, further) = size_means(first), size_means(second)
     freedom = repeats + further
     pure = (squares + more) / freedom if freedom else np.nan
+    rest = float(np.sum(first.residual**2) + np.sum(second.residual**2)) - squares - more
+    beyond = sum(len(each.labels) - each.size for each in (a, b))
+    lack = float(fdtrc(beyond, freedom, rest / beyond / pure)) if pure > 0 and beyond else np.nan
     if any(len(each.labels) <= each.size for each in (a, b)):
         reason = "too few sizes for the law, once the runs of a size are averaged"
         found = PairedInterval(a.estimate - b.estimate, none(a.estimate.size, reason))
@@ -66,7 +72,7 @@ def paired_interval(
         found = _by_sizes(a, b, confidence)
     else:
         found = _whole(a, b, confidence, paired=False)
-    return replace(found, pure_error=pure, pure_freedom=freedom)
+    return replace(found, pure_error=pure, pure_freedom=freedom, lack_of_fit=lack)
 
 
 def alone(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

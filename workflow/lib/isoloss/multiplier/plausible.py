@@ -29,7 +29,8 @@ class Limits:
     losses: float = 1.3  # of two arms at equal compute; bits for nats are 1.44
     per_6nd: float = 2.5  # C / 6 N D among runs; forward only for all of training is 3
     exponent: tuple[float, float] = (0.0, 1.0)  # of L(C); published ones are 0.03 to 0.2
-    growth: float = 2.0  # of the scatter from the smallest to the largest size
+    growth: float = 3.0  # of the scatter from the smallest to the largest size
+    lack_of_fit: float = 0.01  # probability that seeds alone explain what the laws miss
     rise: float = 0.01  # of loss, relative, from one run to one of more compute
     odd: float = 0.04  # of loss, relative, off what the other pairs of runs say
     odd_scatter: float = 5.0  # the same in units of the scatter of the others

@@ -72,6 +72,11 @@ def _scatter(row: Row) -> str:
     return f"scatter grows {growth:.1f} x with size" if told else ""
 
 
+def _lack_of_fit(row: Row) -> str:
+    p = row.get("lack_of_fit_p", 1.0)
+    return f"laws miss the means of seeds (p = {p:.1g})" if p < LIMITS.lack_of_fit else ""
+
+
 RULES = (
     # Causes before what follows from them: the first that refuses is told.
     _doubt("size_label"),
@@ -97,6 +102,7 @@ RULES = (
     Rule("extrapolated", _when(lambda row: row["extrapolated"], "extrapolated")),
     Rule("status", _status),
     Rule("scatter", _scatter),
+    Rule("lack_of_fit", _lack_of_fit),
     _doubt("order", refuses=False),
     _doubt("odd", refuses=False),
     Rule("no_partner", _no_partner),

@@ -14,7 +14,9 @@ SIX_N_D = "6n_non_embedding"  # goes without saying where no compute is given
 def read_points_table(
     path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any], metrics: Mapping[str, Any]
 ) -> list[Row]:
-    """Read and check a table of final points: one mapping a run, empty cells left out.
+    """Read and check a table of final points: one mapping a row, empty cells left out.
+
+    A run has one row, or several, its checkpoints, which share its error.
 
     schema: of a row without its losses, to which each metric adds its column (the loss, nats) and
     `<column>_se` (its standard error). Raises InputError for the first mistake.
@@ -32,7 +34,7 @@ def read_points_table(
         losses[column] = positive | {"description": f"final loss of metric {metric}, nats"}
         losses[f"{column}_se"] = positive | {"description": "its standard error, nats"}
     complete = {"properties": schema["properties"] | losses, "required": needed}
-    numbered = read_rows(path, {**schema, **complete}, arms)
+    numbered = read_rows(path, {**schema, **complete}, arms, checkpoints=True)
     for line, row in numbered:
         if "compute_pflop_s_days" not in row and not {"parameters", "tokens"} <= row.keys():
             raise InputError(

@@ -35,12 +35,13 @@ def read_run_sheet(
 
 
 def read_rows(
-    path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any]
+    path: Path, schema: Mapping[str, Any], arms: Mapping[str, Any], *, checkpoints: bool = False
 ) -> list[tuple[int, Row]]:
     """The checked rows of a CSV with a row a run, with their line numbers.
 
     Blank lines are passed over. Each row fits the schema and has an arm of the study, each arm has
-    a row. Raises InputError for the first mistake.
+    a row. With `checkpoints` a run may have several rows, of one arm, that differ in tokens or
+    compute. Raises InputError for the first mistake.
     """
     numbered = _rows(path, schema)
     validate = validator(schema)
@@ -55,15 +56,43 @@ def read_rows(
     for arm in arms:
         if arm not in used:
             raise InputError(f"{path}: arm `{arm}` has no runs.{did_you_mean(arm, used)}")
-    runs: dict[str, int] = {}
-    for line, row in numbered:
-        if row["run"] in runs:
-            raise InputError(
-                f"{path}, line {line}: run `{row['run']}` stands in line {runs[row['run']]} "
-                "already; each run has one row."
-            )
-        runs[row["run"]] = line
+    _repeats(path, numbered, checkpoints=checkpoints)
     return numbered
+
+
+PLACE = ("parameters", "tokens", "training_tokens", "compute_pflop_s_days")
+
+
+def _repeats(path: Path, numbered: Sequence[tuple[int, Row]], *, checkpoints: bool) -> None:
+    """Each run has one row, or checkpoints; each seed of an arm and model one run."""
+    runs: dict[str, tuple[int, Row]] = {}
+    places: dict[tuple[Any, ...], int] = {}
+    seeds: dict[tuple[Any, ...], tuple[int, Row]] = {}
+    for line, row in numbered:
+        where = f"{path}, line {line}: run `{row['run']}`"
+        at = tuple(row.get(name) for name in PLACE)
+        first, of_first = runs.setdefault(row["run"], (line, row))
+        if first < line and not checkpoints:
+            raise InputError(f"{where} stands in line {first} already; each run has one row.")
+        if of_first["arm"] != row["arm"]:
+            raise InputError(
+                f"{where} is of arm `{row['arm']}` here and of arm `{of_first['arm']}` in line "
+                f"{first}; a run has one arm."
+            )
+        before = places.setdefault((row["run"], at), line)
+        if before < line:
+            raise InputError(
+                f"{where} stands in line {before} already, with the same tokens and compute; its "
+                "checkpoints differ in them."
+            )
+        if "seed" in row:
+            key = (row["arm"], row["model"], row["seed"], at)
+            before, other = seeds.setdefault(key, (line, row))
+            if other["run"] != row["run"]:
+                raise InputError(
+                    f"{where} has the arm, model and seed of run `{other['run']}` in line "
+                    f"{before}; remove the copy, or correct `seed`."
+                )
 
 
 def _rows(path: Path, schema: Mapping[str, Any]) -> list[tuple[int, Row]]:
