@@ -123,7 +123,7 @@ def test_kimi_equations_13_and_14():
     assert parts["scores"] == 7 * 32 * 2 * 4096 * (192 + 128) / 2
     assert parts["parameters"] == 2 * count_parameters(model).activated_with_head
     mamba = {"attention": "mamba2", "mamba_num_heads": 8, "mamba_head_dim": 64}
-    with pytest.raises(ValueError, match="kimi_eq13 has no formula for Mamba-2"):
+    with pytest.raises(ValueError, match="mamba2: convention kimi_eq13 has no formula"):
         flop(LLAMA_LIKE | mamba | {"mamba_state_size": 16}, 512, "kimi_eq13")
 
 
@@ -232,28 +232,45 @@ def test_capacity_scales_the_routed_experts_only():
     assert flop(padded, None, "6n_with_head") == flop(model, None, "6n_with_head")
 
 
-def test_prediction_costs_a_layer_a_join_and_a_head():
-    model = config("deepseek-v3")
-    plain = model | {"num_nextn_predict_layers": 0}
+@pytest.mark.parametrize("convention", ["matmul_causal", "megatron", "6n_with_head", "palm"])
+def test_prediction_costs_a_layer_a_join_and_a_head(convention):
+    plain = config("deepseek-v3")
     longer = plain | {"num_hidden_layers": 62}
-    extra = flop(model, 4096, "matmul_causal") - flop(plain, 4096, "matmul_causal")
-    layer = flop(longer, 4096, "matmul_causal") - flop(plain, 4096, "matmul_causal")
-    assert extra == pytest.approx(layer + 6 * (2 * 7168**2 + 7168 * 129280), rel=1e-9)
-    assert "multi-token prediction is not counted" in notes(model, "6n_with_head")[0]
-    assert notes(plain, "6n_with_head") == ()
+    parts = components(plain | {"multi_token_prediction": 1}, 4096, convention)
+    parts = parts.set_index("component").training
+    layer = flop(longer, 4096, convention) - flop(plain, 4096, convention)
+    scores = layer - (flop(longer, 4096, "6n_with_head") - flop(plain, 4096, "6n_with_head"))
+    layer -= scores if convention == "palm" else 0  # its 12 L H Q T is of the model's own layers
+    vectors = 6 * 3 * 7168 if convention in ("6n_with_head", "palm") else 0
+    assert parts["multi_token_prediction"] == pytest.approx(layer + 12 * 7168**2 + vectors)
+    assert parts["prediction_head"] == 6 * 7168 * 129280
+
+
+def test_prediction_that_a_config_only_mentions_costs_nothing_and_is_noted():
+    model = config("deepseek-v3")
+    without = {key: value for key, value in model.items() if key != "num_nextn_predict_layers"}
+    for convention in ("matmul_causal", "6n_total"):
+        assert flop(model, 4096, convention) == flop(without, 4096, convention)
+        assert "`multi_token_prediction` counts it" in notes(model, convention)[0]
+        assert notes(without, convention) == ()
+        assert notes(model | {"multi_token_prediction": 0}, convention) == ()
 
 
 def test_prediction_repeats_the_last_layer():
     types = {"num_hidden_layers": 3, "layer_types": ["full", "full", "sliding"]}
-    model = LLAMA_LIKE | types | {"sliding_window": 16}
-    plain, predicting = (
-        components(model | {"num_nextn_predict_layers": n}, 512, "matmul_full").set_index(
-            "component"
-        )
-        for n in (0, 1)
-    )
-    extra = predicting.forward["scores"] - plain.forward["scores"]
-    assert extra == 2 * 8 * 2 * 48 * 16
+    model = LLAMA_LIKE | types | {"sliding_window": 16, "multi_token_prediction": 1}
+    inside = components(model, 512, "matmul_full").set_index("component").forward
+    wider = components(model | {"sliding_window": 17}, 512, "matmul_full").set_index("component")
+    extra = wider.forward["multi_token_prediction"] - inside["multi_token_prediction"]
+    assert extra == 2 * 8 * 2 * 48
+
+
+def test_recomputing_all_layers_does_not_recompute_the_head_of_a_prediction():
+    model = LLAMA_LIKE | {"multi_token_prediction": 1}
+    parts = components(model, 512, "hardware", recompute="full").set_index("component")
+    times = parts.training / parts.forward
+    assert times["multi_token_prediction"] == 4
+    assert times["prediction_head"] == 3
 
 
 def test_gemma_slides_in_every_second_layer():

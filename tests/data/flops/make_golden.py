@@ -81,7 +81,7 @@ CASES = {
     "mla-absorbed": (MLA | {"q_lora_rank": 14, "mla_absorbed": True}, 24),
     "moe": (MLA | MOE, 24),
     "moe-capacity": (MLA | MOE | {"moe_capacity_factor": 1.5}, 16),
-    "prediction": (MLA | MOE | {"num_nextn_predict_layers": 1}, 24),
+    "prediction": (MLA | MOE | {"multi_token_prediction": 1}, 24),
     "kda-hybrid": (
         MLA
         | MOE
@@ -121,7 +121,7 @@ def forward(run, length):
     logits = head(run.norm("final", x))
     losses = [logits.square().mean()]
     own = sum(p.numel() for p in run.parameters.values())
-    for n in range(c.get("num_nextn_predict_layers", 0)):
+    for n in range(c.get("multi_token_prediction", 0)):
         pair = torch.cat([run.norm(f"next{n}.h", x), run.norm(f"next{n}.e", table[tokens])], -1)
         joined = run.linear(f"next{n}.join", pair, c["hidden_size"])
         x = layer(run, f"next{n}", joined, kinds[-1], sparse[-1])

@@ -44,6 +44,20 @@ class Blocks:
 
 
 @dataclass(frozen=True)
+class Chunks:
+    """Attention within chunks of `size` tokens (Llama 4): a query sees its own chunk causally."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Selected:
+    """DeepSeek sparse attention: a query sees the `top` keys that an indexer chooses for it."""
+
+    top: int
+
+
+@dataclass(frozen=True)
 class Native:
     """NSA: compressed keys, `top` selected blocks (its own among them) and a sliding window."""
 
@@ -54,7 +68,7 @@ class Native:
     window: int
 
 
-Pattern: TypeAlias = Causal | Window | Blocks | Native
+Pattern: TypeAlias = Causal | Window | Chunks | Selected | Blocks | Native
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,14 @@ class Softmax:
     key_dim: int
     value_dim: int
     pattern: Pattern = Causal()
+
+
+@dataclass(frozen=True)
+class Indexer:
+    """DSA's indexer: `heads` queries of `dim` against one key, summed with a weight a head."""
+
+    heads: int
+    dim: int
 
 
 @dataclass(frozen=True)
@@ -89,6 +111,26 @@ class StateSpace:
 
 
 @dataclass(frozen=True)
+class Lightning:
+    """Lightning attention (MiniMax-01): linear, with decay, in blocks of `chunk` tokens."""
+
+    heads: int
+    dim: int
+    chunk: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Mamba-1's selective scan: every channel has a state of its own."""
+
+    channels: int
+    state: int
+
+
+Core: TypeAlias = Softmax | Indexer | DeltaRule | StateSpace | Lightning | Scan
+
+
+@dataclass(frozen=True)
 class Convolution:
     """A causal depthwise convolution over time."""
 
@@ -109,17 +151,21 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Mixer:
-    """What mixes tokens: its matrices, its core, its convolution, its `vectors` (norms, decays)."""
+    """What mixes tokens: matrices, cores, a convolution, and `vectors` (norms, decays, sinks)."""
 
-    linears: tuple[Linear, ...]
-    core: Softmax | DeltaRule | StateSpace
-    vectors: int
+    linears: tuple[Linear, ...] = ()
+    cores: tuple[Core, ...] = ()
+    vectors: int = 0
     convolution: Convolution | None = None
 
 
 @dataclass(frozen=True)
 class FeedForward:
-    """A dense feed-forward (no router), or experts of which a token visits `per_token`."""
+    """A dense feed-forward (no router), or experts of which a token visits `per_token`.
+
+    shared: what every token visits besides. projections: matrices around the experts (a gate of
+    the shared ones, a latent width). router_vectors: correction biases, scales.
+    """
 
     expert: tuple[Linear, ...]
     experts: int = 1
@@ -128,11 +174,12 @@ class FeedForward:
     router: Linear | None = None
     router_vectors: int = 0
     capacity_factor: float = 1.0
+    projections: tuple[Linear, ...] = ()
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One residual block: a mixer, a feed-forward (if any) and the parameters of its norms."""
+    """A mixer (perhaps an empty one), a feed-forward (if any) and the parameters of its norms."""
 
     mixer: Mixer
     feed_forward: FeedForward | None
@@ -146,8 +193,10 @@ class Architecture:
     layers: distinct layers, each with how many there are.
     vocabulary: None where it is not published; embedding and head are then unknown.
     positions: rows of a learned position embedding (0: none).
-    predictors: multi-token-prediction modules, each one layer of its own behind `join`, a
-        matrix of 2 x hidden to hidden; embedding and head are those of the model.
+    head_bias: whether the head has one. tables: entries of further input tables.
+    predictors: multi-token-prediction modules, each one layer of its own behind a matrix of
+        2 x hidden to hidden; embedding and head are those of the model.
+    notes: what a reader of any count must know of this model.
     """
 
     hidden: int
@@ -156,5 +205,8 @@ class Architecture:
     final_norm: int
     tied: bool = False
     positions: int = 0
+    head_bias: bool = False
+    tables: int = 0
     predictors: int = 0
     predictor_layer: Layer | None = None
+    notes: tuple[str, ...] = ()

@@ -4,10 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
 
-from isoloss.flops.architecture import Architecture, DeltaRule, Softmax, StateSpace
-from isoloss.flops.costs import Cost, all_layers, model_cost
+from isoloss.flops.architecture import (
+    Architecture,
+    Core,
+    DeltaRule,
+    Indexer,
+    Layer,
+    Scan,
+    Softmax,
+    StateSpace,
+)
+from isoloss.flops.costs import PREDICTION, Cost, layer_cost, model_cost, prediction_cost
 from isoloss.flops.pairs import full_pairs
-from isoloss.flops.parameters import parameters_of
+from isoloss.flops.parameters import parameters_of, predictor_activated
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,16 @@ def charged(model: Architecture | None, use: Use) -> float:
     return float(count)
 
 
+def _parameters(model: Architecture | None, use: Use) -> Cost:
+    """2 N, and the same of multi-token-prediction modules, if there are any."""
+    cost = {"parameters": 2 * charged(model, use)}
+    if model is None or not model.predictors:
+        return cost
+    head = 0 if use.convention == "6n_non_embedding" else vocabulary(model, use) * model.hidden
+    inside = 2.0 * model.predictors * predictor_activated(model)
+    return cost | dict(zip(PREDICTION, (inside, 2.0 * model.predictors * head), strict=True))
+
+
 def six_n_non_embedding(model: Architecture | None, use: Use) -> Cost:
     """6 N, N the activated parameters without embeddings and head (2 N forward).
 
@@ -83,7 +102,7 @@ def six_n_non_embedding(model: Architecture | None, use: Use) -> Cost:
     6 x layers x T x width only at large T), head, multi-token prediction. Of a mixture of
     experts, the shared and the chosen ones; norms and biases are charged as if they were matrices.
     """
-    return {"parameters": 2 * charged(model, use)}
+    return _parameters(model, use)
 
 
 def six_n_with_head(model: Architecture | None, use: Use) -> Cost:
@@ -92,7 +111,7 @@ def six_n_with_head(model: Architecture | None, use: Use) -> Cost:
     With the Kimi Linear report's tokens this puts all its ten models on their published places.
     Left out: scores and state, multi-token prediction.
     """
-    return {"parameters": 2 * charged(model, use)}
+    return _parameters(model, use)
 
 
 def six_n_total(model: Architecture | None, use: Use) -> Cost:
@@ -100,7 +119,7 @@ def six_n_total(model: Architecture | None, use: Use) -> Cost:
 
     GPT-3, arXiv 2005.14165, table D.1. Left out: scores and state, multi-token prediction.
     """
-    return {"parameters": 2 * charged(model, use)}
+    return _parameters(model, use)
 
 
 def palm(model: Architecture | None, use: Use) -> Cost:
@@ -114,7 +133,7 @@ def palm(model: Architecture | None, use: Use) -> Cost:
         2 * core.heads * (core.key_dim + core.value_dim) * length * count
         for core, count in softmax_cores(known(model, use))
     )
-    return {"parameters": 2 * charged(model, use), "scores": scores}
+    return _parameters(known(model, use), use) | {"scores": scores}
 
 
 def chinchilla(model: Architecture | None, use: Use) -> Cost:
@@ -139,26 +158,59 @@ def megatron(model: Architecture | None, use: Use) -> Cost:
     """Megatron-LM's num_floating_point_operations (megatron/training/training.py, 2025).
 
     Causal half T / 2 in every softmax layer, 4 v^2 multiply-adds in a delta-rule head,
-    7 d_inner x state FLOPs in a Mamba scan. Left out: the router, Mamba's convolution, what
-    windows and sparse patterns save; also, unlike Megatron, padding of the vocabulary and the
-    norms of MLA and of prediction modules, which it charges as if they were matrices (1e-5).
+    7 d_inner x state FLOPs in a Mamba scan. Left out: the router, an indexer, Mamba's
+    convolution, what windows and sparse patterns save; also, unlike Megatron, padding of the
+    vocabulary and the norms of MLA and of prediction modules, which it charges as if they were
+    matrices (1e-5).
     """
     model, length = known(model, use), use.mean_length()
     vocabulary(model, use)
     cost = model_cost(model, (1,), causal=True)
-    cost |= {"scores": 0.0, "state": 0.0, "router": 0.0, "short_convolution": 0.0}
-    for layer, count in all_layers(model):
-        convolution = layer.mixer.convolution
-        match layer.mixer.core:
+    cost |= dict.fromkeys(_MEGATRON, 0.0)
+    for layer, count in model.layers:
+        for name, flop in _megatron_layer(layer, length).items():
+            cost[name] += flop * count
+    if model.predictor_layer is None:
+        return cost
+    layer = model.predictor_layer
+    inner = layer_cost(layer, (1,), causal=True) | _megatron_layer(layer, length)
+    return cost | prediction_cost(model, sum(inner.values()), cost["head"])
+
+
+_MEGATRON = ("scores", "state", "router", "short_convolution")
+
+
+def _megatron_layer(layer: Layer, length: float) -> Cost:
+    """What Megatron-LM counts in its own way, of one layer."""
+    cost = dict.fromkeys(_MEGATRON, 0.0)
+    for core in layer.mixer.cores:
+        match core:
             case Softmax(heads, key, value):
-                cost["scores"] += heads * (key + value) * length * count
+                cost["scores"] += heads * (key + value) * length
             case DeltaRule(heads, _, value):
-                cost["state"] += 8.0 * heads * value**2 * count
-                if convolution:
-                    cost["short_convolution"] += convolution.flop * count
+                cost["state"] += 8.0 * heads * value**2
+                if layer.mixer.convolution:
+                    cost["short_convolution"] += layer.mixer.convolution.flop
             case StateSpace(heads, head_dim, state):
-                cost["state"] += 7.0 * heads * head_dim * state * count
+                cost["state"] += 7.0 * heads * head_dim * state
+            case Scan(channels, state):
+                cost["state"] += 7.0 * channels * state
+            case Indexer():
+                pass
+            case _:
+                raise _no_formula(core, "megatron")
     return cost
+
+
+def _no_formula(core: Core, convention: str) -> ValueError:
+    name = type(core).__name__
+    return ValueError(
+        f"attention: {_NAMES.get(name, name)}: convention {convention} has no formula for it; "
+        "choose matmul_causal"
+    )
+
+
+_NAMES = {"StateSpace": "mamba2", "Scan": "mamba1", "Lightning": "lightning attention"}
 
 
 def kimi_eq13(model: Architecture | None, use: Use) -> Cost:
@@ -169,19 +221,19 @@ def kimi_eq13(model: Architecture | None, use: Use) -> Cost:
     their mean. Left out: the gate of MoBA, what sliding windows and sparse patterns save.
     """
     model = known(model, use)
-    cost = {"parameters": 2 * charged(model, use), "scores": 0.0, "state": 0.0}
+    cost = _parameters(model, use) | {"scores": 0.0, "state": 0.0}
     for layer, count in model.layers:
-        match layer.mixer.core:
-            case Softmax(heads, key, value):
-                cost["scores"] += heads * (key + value) * use.mean_length() * count
-            case DeltaRule(heads, key, value, chunk):
-                per_head = 6 * key * value + 1.5 * chunk * (key + value) + chunk**2
-                cost["state"] += heads * per_head * count
-            case StateSpace():
-                raise ValueError(
-                    "attention: mamba2: convention kimi_eq13 has no formula for Mamba-2; choose "
-                    "matmul_causal"
-                )
+        for core in layer.mixer.cores:
+            match core:
+                case Softmax(heads, key, value):
+                    cost["scores"] += heads * (key + value) * use.mean_length() * count
+                case DeltaRule(heads, key, value, chunk):
+                    per_head = 6 * key * value + 1.5 * chunk * (key + value) + chunk**2
+                    cost["state"] += heads * per_head * count
+                case Indexer():
+                    pass
+                case _:
+                    raise _no_formula(core, "kimi_eq13")
     return cost
 
 
@@ -228,9 +280,10 @@ def logged(model: Architecture | None, use: Use) -> Cost:
 def softmax_cores(model: Architecture) -> list[tuple[Softmax, int]]:
     """The model's softmax attentions, each with how many there are."""
     return [
-        (layer.mixer.core, count)
+        (core, count)
         for layer, count in model.layers
-        if isinstance(layer.mixer.core, Softmax)
+        for core in layer.mixer.cores
+        if isinstance(core, Softmax)
     ]
 
 
@@ -260,6 +313,14 @@ RECOMPUTED = {
     "none": frozenset[str](),
     "selective": frozenset({"scores", "state"}),
     "full": frozenset(
-        {"projections", "scores", "state", "feed_forward", "router", "short_convolution"}
+        {
+            "projections",
+            "scores",
+            "state",
+            "feed_forward",
+            "router",
+            "short_convolution",
+            "multi_token_prediction",
+        }
     ),
 }

@@ -1,6 +1,19 @@
 """Forward FLOPs of matrix multiplications, per token and component; one multiply-add is two."""
 
-from isoloss.flops.architecture import Architecture, DeltaRule, Layer, Mixer, Softmax, StateSpace
+from collections import defaultdict
+
+from isoloss.flops.architecture import (
+    Architecture,
+    Causal,
+    Core,
+    DeltaRule,
+    Indexer,
+    Layer,
+    Lightning,
+    Scan,
+    Softmax,
+    StateSpace,
+)
 from isoloss.flops.pairs import full_gate_pairs, full_pairs, gate_pairs, visited_pairs
 
 COMPONENTS = (
@@ -12,60 +25,69 @@ COMPONENTS = (
     "head",
     "short_convolution",
 )
+PREDICTION = ("multi_token_prediction", "prediction_head")  # where there are such modules
 Cost = dict[str, float]
 
 
 def model_cost(model: Architecture, lengths: tuple[int, ...], causal: bool) -> Cost:
     """Forward FLOPs per token by component, averaged over sequences of these lengths.
 
-    A multi-token-prediction module costs its joining matrix, its layer and the head again. The
-    head is left out where the vocabulary is unknown.
+    The head is left out where the vocabulary is unknown.
     """
     cost = dict.fromkeys(COMPONENTS, 0.0)
-    for layer, count in all_layers(model):
+    for layer, count in model.layers:
         for component, flop in layer_cost(layer, lengths, causal).items():
             cost[component] += flop * count
-    cost["projections"] += 4.0 * model.hidden**2 * model.predictors
-    cost["head"] = 2.0 * model.hidden * (model.vocabulary or 0) * (1 + model.predictors)
-    return cost
-
-
-def all_layers(model: Architecture) -> tuple[tuple[Layer, int], ...]:
-    """The model's layers and those of its multi-token-prediction modules."""
+    cost["head"] = 2.0 * model.hidden * (model.vocabulary or 0)
     if model.predictor_layer is None:
-        return model.layers
-    return (*model.layers, (model.predictor_layer, model.predictors))
+        return cost
+    inner = sum(layer_cost(model.predictor_layer, lengths, causal).values())
+    return cost | prediction_cost(model, inner, cost["head"])
+
+
+def prediction_cost(model: Architecture, layer: float, head: float) -> Cost:
+    """Forward FLOPs of multi-token-prediction modules, if any: joining matrix, layer; head."""
+    if not model.predictors:
+        return {}
+    inside = model.predictors * (4.0 * model.hidden**2 + layer)
+    return dict(zip(PREDICTION, (inside, model.predictors * head), strict=True))
 
 
 def layer_cost(layer: Layer, lengths: tuple[int, ...], causal: bool) -> Cost:
     """Forward FLOPs per token of one layer."""
     mixer, block = layer.mixer, layer.feed_forward
-    cost = core_cost(mixer, lengths, causal)
+    cost = defaultdict[str, float](float)
     cost["projections"] = 2.0 * sum(linear.weights for linear in mixer.linears)
+    for core in mixer.cores:
+        for component, flop in core_cost(core, lengths, causal).items():
+            cost[component] += flop
     if mixer.convolution:
         cost["short_convolution"] = float(mixer.convolution.flop)
     if block:
         routed = block.per_token * block.capacity_factor
         expert = sum(linear.weights for linear in block.expert)
-        cost["feed_forward"] = 2.0 * (
-            routed * expert + sum(linear.weights for linear in block.shared)
-        )
+        always = sum(linear.weights for linear in (*block.shared, *block.projections))
+        cost["feed_forward"] = 2.0 * (routed * expert + always)
         if block.router:
-            cost["router"] = cost.get("router", 0.0) + 2.0 * block.router.weights
-    return cost
+            cost["router"] += 2.0 * block.router.weights
+    return dict(cost)
 
 
-def core_cost(mixer: Mixer, lengths: tuple[int, ...], causal: bool) -> Cost:
+def core_cost(core: Core, lengths: tuple[int, ...], causal: bool) -> Cost:
     """Forward FLOPs per token of what mixes tokens."""
-    core = mixer.core
     tokens = sum(lengths)
-    if isinstance(core, Softmax):
-        pairs, gates = (visited_pairs, gate_pairs) if causal else (full_pairs, full_gate_pairs)
-        scores = sum(pairs(core.pattern, length) for length in lengths)
-        gate = sum(gates(core.pattern, length) for length in lengths)
-        width = core.key_dim + core.value_dim
-        cost = {"scores": 2 * core.heads * width * scores / tokens}
-        return cost | ({"router": 2 * core.heads * core.key_dim * gate / tokens} if gate else {})
+    pairs, gates = (visited_pairs, gate_pairs) if causal else (full_pairs, full_gate_pairs)
+    match core:
+        case Softmax(heads, key, value, pattern):
+            scores = sum(pairs(pattern, length) for length in lengths)
+            gate = sum(gates(pattern, length) for length in lengths)
+            cost = {"scores": 2 * heads * (key + value) * scores / tokens}
+            return cost | ({"router": 2 * heads * key * gate / tokens} if gate else {})
+        case Indexer(heads, dim):
+            scores = sum(pairs(Causal(), length) for length in lengths)
+            return {"router": 2 * heads * (dim + 1) * scores / tokens}
+        case Scan(channels, state):
+            return {"state": 2.0 * channels * state}
     total = 0
     for length in lengths:
         whole, rest = divmod(length, core.chunk)
@@ -73,11 +95,15 @@ def core_cost(mixer: Mixer, lengths: tuple[int, ...], causal: bool) -> Cost:
     return {"state": total / tokens}
 
 
-def chunk_flop(core: DeltaRule | StateSpace, chunk: int, causal: bool) -> int:
+def chunk_flop(core: DeltaRule | StateSpace | Lightning, chunk: int, causal: bool) -> int:
     """Forward FLOPs of one chunk of a linear mixer."""
-    if isinstance(core, DeltaRule):
-        return delta_rule_flop(core, chunk, causal)
-    return state_space_flop(core, chunk, causal)
+    match core:
+        case DeltaRule():
+            return delta_rule_flop(core, chunk, causal)
+        case StateSpace():
+            return state_space_flop(core, chunk, causal)
+    pairs = chunk * (chunk + 1) if causal else 2 * chunk**2
+    return core.heads * (2 * pairs * core.dim + 4 * chunk * core.dim**2)
 
 
 def delta_rule_flop(core: DeltaRule, chunk: int, causal: bool) -> int:

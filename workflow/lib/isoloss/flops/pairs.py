@@ -1,12 +1,13 @@
 """How many (query, key) pairs an attention pattern visits in one sequence: exact, closed forms."""
 
-from isoloss.flops.architecture import Blocks, Causal, Native, Pattern, Window
+from isoloss.flops.architecture import Blocks, Causal, Chunks, Native, Pattern, Selected, Window
 
 
 def visited_pairs(pattern: Pattern, length: int) -> int:
     """Pairs whose score is used in a sequence of `length` tokens under the causal mask.
 
-    Causal: T (T + 1) / 2. Window w: the query at t sees min(t, w). MoBA: its own block up to
+    Causal: T (T + 1) / 2. Window w, or w selected keys: the query at t sees min(t, w). Chunks: its
+    own chunk up to itself. MoBA: its own block up to
     itself and the whole of min(b, top - 1) of the b earlier blocks. NSA: the sum of its three
     branches, that is the compressed keys whose block has ended, its own selection block with
     min(b, top - 1) earlier ones, and the window.
@@ -14,8 +15,10 @@ def visited_pairs(pattern: Pattern, length: int) -> int:
     match pattern:
         case Causal():
             return _triangle(length)
-        case Window(size):
+        case Window(size) | Selected(size):
             return _window(length, size)
+        case Chunks(size):
+            return _blocks(length, size, 1)
         case Blocks(size, top):
             return _blocks(length, size, top)
         case Native(compress_size, stride, select_size, top, window):

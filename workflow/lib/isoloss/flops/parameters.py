@@ -1,6 +1,6 @@
 """Exact parameter counts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -44,11 +44,13 @@ def count_parameters(config: Mapping[str, Any]) -> Parameters:
 @lru_cache(maxsize=64)
 def parameters_of(model: Architecture) -> Parameters:
     """Parameters of an architecture."""
-    table = None if model.vocabulary is None else model.vocabulary * model.hidden
+    matrix = None if model.vocabulary is None else model.vocabulary * model.hidden
+    table = None if matrix is None else matrix + model.tables
     positions = model.positions * model.hidden
     body = model.final_norm + sum(layer_total(layer) * n for layer, n in model.layers)
     active = model.final_norm + sum(layer_activated(layer) * n for layer, n in model.layers)
-    head = 0 if model.tied else table
+    bias = model.vocabulary if model.vocabulary and model.head_bias else 0
+    head = bias if model.tied else None if matrix is None else matrix + bias
     tables = None if table is None or head is None else table + positions + head
     return Parameters(
         total=None if tables is None else body + tables,
@@ -58,7 +60,7 @@ def parameters_of(model: Architecture) -> Parameters:
         non_embedding=body,
         activated=None if tables is None else active + tables,
         activated_non_embedding=active,
-        activated_with_head=None if table is None else active + table,
+        activated_with_head=None if matrix is None else active + matrix + bias,
         router=sum(_router(layer.feed_forward) * n for layer, n in model.layers),
         prediction=model.predictors * predictor_total(model),
     )
@@ -78,9 +80,17 @@ def layer_activated(layer: Layer) -> int:
 
 def predictor_total(model: Architecture) -> int:
     """One multi-token-prediction module: three norms, a joining matrix, a layer (DeepSeek-V3)."""
-    if model.predictor_layer is None:
-        return 0
-    return 3 * model.hidden + 2 * model.hidden**2 + layer_total(model.predictor_layer)
+    return _predictor(model, layer_total)
+
+
+def predictor_activated(model: Architecture) -> int:
+    """Those of one such module that work on one token."""
+    return _predictor(model, layer_activated)
+
+
+def _predictor(model: Architecture, count: Callable[[Layer], int]) -> int:
+    layer = model.predictor_layer
+    return 0 if layer is None else 3 * model.hidden + 2 * model.hidden**2 + count(layer)
 
 
 def _outside_experts(layer: Layer) -> int:
@@ -91,7 +101,7 @@ def _outside_experts(layer: Layer) -> int:
         + mixer.vectors
         + (mixer.convolution.parameters if mixer.convolution else 0)
         + layer.norms
-        + (_sum(block.shared) if block else 0)
+        + (_sum(block.shared) + _sum(block.projections) if block else 0)
         + _router(block)
     )
 

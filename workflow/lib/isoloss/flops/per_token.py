@@ -97,11 +97,9 @@ def notes(config: Mapping[str, Any] | None, convention: str) -> tuple[str, ...]:
 
 def model_notes(model: Architecture, convention: str) -> tuple[str, ...]:
     """The notes on an architecture that is already read."""
-    said = []
+    said = list(model.notes)
     if model.vocabulary is None and convention in ("matmul_full", "matmul_causal", "hardware"):
         said.append("vocab_size is not known: the language-model head is not counted")
-    if model.predictors and convention in CHARGED:
-        said.append("num_nextn_predict_layers: multi-token prediction is not counted")
     if convention in ("palm", "megatron", "kimi_eq13") and any(
         core.pattern != Causal() for core, _ in softmax_cores(model)
     ):

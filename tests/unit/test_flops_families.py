@@ -1,0 +1,86 @@
+"""Every model type against transformers' own modules; make_families.py measured these."""
+
+import json
+from pathlib import Path
+
+import pytest
+from isoloss.flops import count_parameters
+from isoloss.flops.architecture import DeltaRule, Lightning, Scan, StateSpace
+from isoloss.flops.config import read_architecture
+from isoloss.flops.costs import core_cost, model_cost
+from isoloss.flops.families.table import FAMILIES
+
+PATH = Path(__file__).parents[1] / "data" / "flops" / "families.json"
+GOLDEN = json.loads(PATH.read_text(encoding="utf-8"))
+MODELS, TOKENS = GOLDEN["models"], GOLDEN["tokens"]
+REFUSED = {
+    ("gpt2", "add_cross_attention"): "expected a decoder-only",
+    ("gemma3_text", "use_bidirectional_attention"): "causal language model",
+    ("mimo_v2_flash", "num_key_value_heads"): "must divide",
+}
+
+
+def of(name, **changes):
+    return {"model_type": name} | MODELS[name]["settings"] | changes
+
+
+def state_as_executed(core):
+    """FLOPs of transformers' own code for a linear mixer, where it is not ours.
+
+    It multiplies B and C of Mamba-2 for every head and passes states between chunks by a product;
+    torch's counter does not see the triangular solves of the delta rule. All whole chunks.
+    """
+    match core:
+        case StateSpace(heads, head_dim, state, _, chunk):
+            n = TOKENS // chunk
+            inside = 2 * chunk**2 * (state + head_dim) + 4 * chunk * state * head_dim
+            return heads * (n * inside + 2 * (n + 1) ** 2 * state * head_dim)
+        case DeltaRule(heads, key, value, chunk):
+            n = TOKENS // chunk
+            return n * heads * (6 * chunk * key * value + 2 * chunk**2 * (2 * key + value))
+    return core_cost(core, (TOKENS,), causal=False)["state"] * TOKENS
+
+
+def flop_as_executed(config):
+    """Our products with the differences of transformers' code, each by its name."""
+    model = read_architecture(config)
+    flop = sum(model_cost(model, (TOKENS,), causal=False).values()) * TOKENS
+    for layer, count in model.layers:
+        for core in layer.mixer.cores:
+            if isinstance(core, DeltaRule | StateSpace | Lightning | Scan):
+                ours = core_cost(core, (TOKENS,), causal=False)["state"] * TOKENS
+                flop += count * (state_as_executed(core) - ours)
+        if layer.mixer.convolution:  # padded on the left, and cut
+            padding = layer.mixer.convolution.kernel - 1
+            flop += count * padding * layer.mixer.convolution.flop
+        block = layer.feed_forward
+        if config["model_type"] == "llama4_text" and block.router:  # it runs all experts
+            unchosen = block.experts - block.per_token
+            flop += count * unchosen * 2 * TOKENS * sum(m.weights for m in block.expert)
+    return flop
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_parameters_are_those_of_the_modules(name):
+    row = MODELS[name]
+    assert count_parameters(of(name)).total == row["parameters"]
+    assert count_parameters(row["saved"] | {"model_type": name}).total == row["parameters"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_setting_changes_parameters_as_it_does_in_the_modules(name):
+    for change, parameters in MODELS[name]["changes"]:
+        if (name, *change) in REFUSED:
+            with pytest.raises(ValueError, match=REFUSED[name, *change]):
+                count_parameters(of(name, **change))
+        else:
+            assert count_parameters(of(name, **change)).total == parameters, change
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_products_are_those_that_torch_counts(name):
+    assert flop_as_executed(of(name)) == pytest.approx(MODELS[name]["forward_flop"], rel=1e-9)
+
+
+def test_all_model_types_are_there():
+    assert set(MODELS) == set(FAMILIES) - {"kimi_k2"}  # deepseek_v3 under another name

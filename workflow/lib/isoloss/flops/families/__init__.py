@@ -1,0 +1,1 @@
+"""Model types of Hugging Face transformers: what their code decides, beyond their configs."""
