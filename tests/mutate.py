@@ -87,11 +87,6 @@ EQUIVALENT = {
         "1024 -> 1025",
     ): "lengths are rounded to 128",
     (
-        "flops/layers.py",
-        "linears=(Linear(hidden, inner + convolved + heads), Linear(inner, hidden)),",
-        "Linear(inner, hidden) -> Linear(hidden, inner)",
-    ): "a matrix without bias costs the same the other way round",
-    (
         "flops/architecture.py",
         "predictors: int = 0",
         "0 -> 1",

@@ -232,18 +232,18 @@ def test_capacity_scales_the_routed_experts_only():
     assert flop(padded, None, "6n_with_head") == flop(model, None, "6n_with_head")
 
 
-@pytest.mark.parametrize("convention", ["matmul_causal", "megatron", "6n_with_head", "palm"])
+@pytest.mark.parametrize(
+    "convention", ["matmul_causal", "megatron", "6n_with_head", "palm", "kimi_eq13"]
+)
 def test_prediction_costs_a_layer_a_join_and_a_head(convention):
     plain = config("deepseek-v3")
     longer = plain | {"num_hidden_layers": 62}
     parts = components(plain | {"multi_token_prediction": 1}, 4096, convention)
     parts = parts.set_index("component").training
     layer = flop(longer, 4096, convention) - flop(plain, 4096, convention)
-    scores = layer - (flop(longer, 4096, "6n_with_head") - flop(plain, 4096, "6n_with_head"))
-    layer -= scores if convention == "palm" else 0  # its 12 L H Q T is of the model's own layers
-    vectors = 6 * 3 * 7168 if convention in ("6n_with_head", "palm") else 0
+    vectors = 6 * 3 * 7168 if convention in ("6n_with_head", "palm", "kimi_eq13") else 0
     assert parts["multi_token_prediction"] == pytest.approx(layer + 12 * 7168**2 + vectors)
-    assert parts["prediction_head"] == 6 * 7168 * 129280
+    assert parts["multi_token_prediction_head"] == 6 * 7168 * 129280
 
 
 def test_prediction_that_a_config_only_mentions_costs_nothing_and_is_noted():
@@ -270,7 +270,7 @@ def test_recomputing_all_layers_does_not_recompute_the_head_of_a_prediction():
     parts = components(model, 512, "hardware", recompute="full").set_index("component")
     times = parts.training / parts.forward
     assert times["multi_token_prediction"] == 4
-    assert times["prediction_head"] == 3
+    assert times["multi_token_prediction_head"] == 3
 
 
 def test_gemma_slides_in_every_second_layer():

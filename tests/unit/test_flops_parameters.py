@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from isoloss.flops import count_parameters, flop_per_token
+from isoloss.flops import count_parameters, flop_per_token, notes
 
 DATA = Path(__file__).parents[1] / "data" / "flops"
 PUBLISHED = pd.read_csv(DATA / "published_parameters.csv")
@@ -217,3 +217,93 @@ def test_a_config_may_keep_keys_that_change_nothing():
 def test_sizes_may_be_numpy_integers_and_do_not_overflow():
     sizes = {"hidden_size": np.int32(4096), "vocab_size": np.int32(128256)}
     assert count_parameters(config("llama-3-8b", **sizes)).total == 8030261248
+
+
+@pytest.mark.parametrize(
+    ("act", "matrices"), [("silu", 3), ("swiglu", 3), ("gelu", 2), ("relu2", 2), (None, 3)]
+)
+def test_the_activation_decides_two_or_three_matrices_of_our_own_keys(act, matrices):
+    own = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 320}
+    model = own | {"intermediate_size": 256, "hidden_act": act}
+    without = count_parameters(own | {"intermediate_size": 0}).total
+    assert count_parameters(model).total - without == matrices * 64 * 256 + 64
+    gated = count_parameters(model | {"mlp_gated": True}).total
+    assert gated - without == 3 * 64 * 256 + 64
+
+
+def test_an_activation_that_does_not_tell_is_refused_with_the_mend():
+    own = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 320}
+    with pytest.raises(ValueError, match=r"hidden_act: 'mish': .*mlp_gated"):
+        count_parameters(own | {"intermediate_size": 256, "hidden_act": "mish"})
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [
+        ("deepseek-v3", "first_k_dense_replace"),
+        ("mistral-7b-v0.1", "sliding_window"),
+        ("qwen3-30b-a3b", "num_experts_per_tok"),
+        ("gemma-2-2b", "head_dim"),
+    ],
+)
+def test_keys_that_a_config_omits_take_the_defaults_of_its_model_type(model, key):
+    silent = config(model)
+    silent.pop(key)
+    assert full_costs(silent) == full_costs(config(model))
+
+
+def test_null_is_not_the_default_of_a_model_type():
+    assert full_costs(config("mistral-7b-v0.1", sliding_window=None)) == full_costs(
+        config("mistral-7b-v0.1", attention="full", sliding_window=None)
+    )
+
+
+def test_windows_of_qwen3_moe_are_in_every_layer_or_in_none():
+    model = config("qwen3-30b-a3b", sliding_window=1024, max_window_layers=48)
+    everywhere = config("qwen3-30b-a3b", attention="sliding", sliding_window=1024)
+    assert full_costs(model) == full_costs(config("qwen3-30b-a3b"))
+    assert full_costs(model | {"use_sliding_window": True}) == full_costs(
+        everywhere | {"use_sliding_window": True}
+    )
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"use_mrope": False, "pruned_heads": {}, "qkv_bias": False, "is_llama_config": True},
+        {"cross_attention_layers": [], "adapter": ""},
+    ],
+)
+def test_flags_that_say_nothing_are_no_reason_to_refuse(flags):
+    assert count_parameters(config("llama-3-8b", **flags)) == count_parameters(config("llama-3-8b"))
+
+
+def test_a_misspelt_flag_is_refused_though_false():
+    with pytest.raises(ValueError, match=r"atention_bias: False.*did you mean attention_bias"):
+        count_parameters(config("llama-3-8b", atention_bias=False))
+
+
+def test_the_language_model_of_a_multimodal_file_is_found():
+    text = config("llama-3-8b")
+    whole = {"model_type": "llava", "text_config": text, "vision_config": {"hidden_size": 1024}}
+    assert count_parameters(whole) == count_parameters(text)
+    assert "only the language model" in notes(whole, "matmul_causal")[0]
+    tied = whole | {"tie_word_embeddings": True}
+    del tied["text_config"]["tie_word_embeddings"]
+    assert count_parameters(tied).lm_head == 0
+    text["tie_word_embeddings"] = False
+    with pytest.raises(ValueError, match=r"text_config.tie_word_embeddings: False: keep one"):
+        count_parameters(tied)
+    with pytest.raises(ValueError, match="text_config: 7: expected a mapping"):
+        count_parameters(whole | {"text_config": 7})
+
+
+def test_a_text_config_without_a_type_has_that_of_the_whole():
+    sizes = {"num_hidden_layers": 4, "hidden_size": 256, "vocab_size": 1000}
+    whole = count_parameters({"model_type": "gemma3", "text_config": sizes})
+    assert whole == count_parameters(sizes | {"model_type": "gemma3_text"})
+
+
+def test_an_unknown_model_type_is_told_what_to_do():
+    with pytest.raises(ValueError, match=r"model_type: 'rwkv7': .*give flop_per_token in the run"):
+        count_parameters({"model_type": "rwkv7"})

@@ -95,11 +95,26 @@ def _parameters(model: Architecture | None, use: Use) -> Cost:
     return cost | dict(zip(PREDICTION, (inside, 2.0 * model.predictors * head), strict=True))
 
 
+def _parameters_and(
+    model: Architecture, use: Use, of: Callable[[Core], Cost], components: tuple[str, ...]
+) -> Cost:
+    """2 N and what a formula gives for each core, those of prediction modules with the module."""
+    cost = _parameters(model, use) | dict.fromkeys(components, 0.0)
+    for layer, count in model.layers:
+        for core in layer.mixer.cores:
+            for component, flop in of(core).items():
+                cost[component] += flop * count
+    if model.predictor_layer is not None:
+        for core in model.predictor_layer.mixer.cores:
+            cost[PREDICTION[0]] += model.predictors * sum(of(core).values())
+    return cost
+
+
 def six_n_non_embedding(model: Architecture | None, use: Use) -> Cost:
     """6 N, N the activated parameters without embeddings and head (2 N forward).
 
     Kaplan et al. 2020, arXiv 2001.08361, section 2.1. Left out: scores and state (the paper adds
-    6 x layers x T x width only at large T), head, multi-token prediction. Of a mixture of
+    6 x layers x T x width only at large T), head. Of a mixture of
     experts, the shared and the chosen ones; norms and biases are charged as if they were matrices.
     """
     return _parameters(model, use)
@@ -109,7 +124,7 @@ def six_n_with_head(model: Architecture | None, use: Use) -> Cost:
     """6 N, N all activated parameters but the input embedding: what multiplies, tied head or not.
 
     With the Kimi Linear report's tokens this puts all its ten models on their published places.
-    Left out: scores and state, multi-token prediction.
+    Left out: scores and state.
     """
     return _parameters(model, use)
 
@@ -117,7 +132,7 @@ def six_n_with_head(model: Architecture | None, use: Use) -> Cost:
 def six_n_total(model: Architecture | None, use: Use) -> Cost:
     """6 N, N all activated parameters, the input embedding too, which multiplies nothing.
 
-    GPT-3, arXiv 2005.14165, table D.1. Left out: scores and state, multi-token prediction.
+    GPT-3, arXiv 2005.14165, table D.1. Left out: scores and state.
     """
     return _parameters(model, use)
 
@@ -128,12 +143,14 @@ def palm(model: Architecture | None, use: Use) -> Cost:
     N is that of `6n_with_head` (PaLM's head is its embedding), Q the mean of key and value width.
     Left out: what sliding windows and sparse patterns save, and the state of linear layers.
     """
-    length = use.mean_length()
-    scores = sum(
-        2 * core.heads * (core.key_dim + core.value_dim) * length * count
-        for core, count in softmax_cores(known(model, use))
-    )
-    return _parameters(known(model, use), use) | {"scores": scores}
+    model, length = known(model, use), use.mean_length()
+
+    def square(core: Core) -> Cost:
+        if not isinstance(core, Softmax):
+            return {}
+        return {"scores": 2 * core.heads * (core.key_dim + core.value_dim) * length}
+
+    return _parameters_and(model, use, square, ("scores",))
 
 
 def chinchilla(model: Architecture | None, use: Use) -> Cost:
@@ -220,21 +237,20 @@ def kimi_eq13(model: Architecture | None, use: Use) -> Cost:
     which is the causal half; where keys and values differ in width, d^2 is their product and d
     their mean. Left out: the gate of MoBA, what sliding windows and sparse patterns save.
     """
-    model = known(model, use)
-    cost = _parameters(model, use) | {"scores": 0.0, "state": 0.0}
-    for layer, count in model.layers:
-        for core in layer.mixer.cores:
-            match core:
-                case Softmax(heads, key, value):
-                    cost["scores"] += heads * (key + value) * use.mean_length() * count
-                case DeltaRule(heads, key, value, chunk):
-                    per_head = 6 * key * value + 1.5 * chunk * (key + value) + chunk**2
-                    cost["state"] += heads * per_head * count
-                case Indexer():
-                    pass
-                case _:
-                    raise _no_formula(core, "kimi_eq13")
-    return cost
+    model, length = known(model, use), use.mean_length()
+
+    def equation(core: Core) -> Cost:
+        match core:
+            case Softmax(heads, key, value):
+                return {"scores": heads * (key + value) * length}
+            case DeltaRule(heads, key, value, chunk):
+                per_head = 6 * key * value + 1.5 * chunk * (key + value) + chunk**2
+                return {"state": heads * per_head}
+            case Indexer():
+                return {}
+        raise _no_formula(core, "kimi_eq13")
+
+    return _parameters_and(model, use, equation, ("scores", "state"))
 
 
 def matmul_full(model: Architecture | None, use: Use) -> Cost:

@@ -25,7 +25,10 @@ COMPONENTS = (
     "head",
     "short_convolution",
 )
-PREDICTION = ("multi_token_prediction", "prediction_head")  # where there are such modules
+PREDICTION = (
+    "multi_token_prediction",
+    "multi_token_prediction_head",
+)  # where there are such modules
 Cost = dict[str, float]
 
 

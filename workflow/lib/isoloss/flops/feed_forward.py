@@ -35,7 +35,13 @@ def is_gated(keys: Keys, family: Family) -> bool:
     """
     default = family.gated
     if "model_type" not in keys.config and not keys.has("mlp_gated") and keys.has("hidden_act"):
-        default = keys.choice("hidden_act", among=(*GLU, *PLAIN)) in GLU
+        act = keys.value("hidden_act")
+        if act not in (*GLU, *PLAIN):
+            raise ValueError(
+                f"hidden_act: {act!r}: does not tell whether the feed-forward has two matrices or "
+                "three; give mlp_gated (true: three)"
+            )
+        default = act in GLU
     return keys.flag("mlp_gated", default=default)
 
 

@@ -57,10 +57,12 @@ def layer_kinds(keys: Keys, family: Family) -> list[tuple[str, str]]:
 
 def _mixers(keys: Keys, family: Family) -> list[str]:
     words = _written(keys, family)
+    count = keys.integer("num_hidden_layers", "n_layer", default=len(words) if words else REQUIRED)
+    own = _own(keys, family, count)
+    words = words or own
     if words:
         keys.asked.update(_RULES)
-    count = keys.integer("num_hidden_layers", "n_layer", default=len(words) if words else REQUIRED)
-    words = words or _own(keys, family, count) or tuple(family.kinds(keys, count))
+    words = words or tuple(family.kinds(keys, count))
     special = {"full_attention": family.attention, "sliding_attention": family.sliding}
     special["linear_attention"] = family.linear or "linear_attention"
     mixers = [special.get(_WORDS.get(word, word), _WORDS.get(word, word)) for word in words]
@@ -72,8 +74,8 @@ def _mixers(keys: Keys, family: Family) -> list[str]:
     if family.attention == "indexed":
         shared = _shared_choices(keys, count)
         return ["selected" if yes else mixer for mixer, yes in zip(mixers, shared, strict=True)]
-    own = count - keys.integer("num_kv_shared_layers", default=0, least=0)
-    return [mixer if layer < own else f"shared_{mixer}" for layer, mixer in enumerate(mixers)]
+    unshared = count - keys.integer("num_kv_shared_layers", default=0, least=0)
+    return [mixer if layer < unshared else f"shared_{mixer}" for layer, mixer in enumerate(mixers)]
 
 
 def _written(keys: Keys, family: Family) -> tuple[str, ...] | None:

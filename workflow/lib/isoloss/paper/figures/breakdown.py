@@ -22,6 +22,8 @@ LABELS = {
     "feed_forward": "feed-forward",
     "head": "LM head",
     "router": "router",
+    "multi_token_prediction": "multi-token prediction",
+    "multi_token_prediction_head": "its LM head",
     "short_convolution": "short convolution",
     "state": "recurrent state",
     "scores": "attention scores",
