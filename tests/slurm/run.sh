@@ -31,13 +31,16 @@ make --no-print-directory PROFILE=slurm setup
 here=$PWD
 home=$(mktemp -d)
 daemons=()
+made=
 
 stop() {
   status=$?
-  scancel --quiet --user=root 2>/dev/null && sleep 3
-  kill "${daemons[@]}" 2>/dev/null && sleep 2
+  # shellcheck disable=SC2046
+  [ -z "$made" ] || kill $(pgrep -P "$made") 2>/dev/null || true
+  scancel --quiet --user=root 2>/dev/null && sleep 3 || true
+  kill "${daemons[@]}" 2>/dev/null && sleep 2 || true
   if [ "$status" != 0 ]; then
-    tail -n 40 "$home"/*.log "$home"/*/.snakemake/slurm_logs/*/*.log 2>/dev/null
+    tail -n 40 "$home"/*.log "$home"/*/.snakemake/slurm_logs/*/*.log 2>/dev/null || true
   fi
   rm -rf "$home"
   exit "$status"
@@ -165,6 +168,7 @@ node_dies
 sleep 30 # Slurm takes a job of the last 20 seconds for one that is still starting
 node_comes_up
 wait $made || fail "the node's death is not survived"
+made=
 took
 lost=$(grep -c 'Trying to restart job' "$home/on Slurm.log" || true)
 jobs=$(($(submitted "$home/on Slurm") - lost))

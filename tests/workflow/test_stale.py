@@ -234,3 +234,21 @@ def test_runs_shared_out_otherwise_are_other_files_for_what_reads_them(built):
     built.make()
     built.replace(LOG, "4.6076\n", "4.7076\n")  # in a shard of the new ones
     assert "points" in jobs(built.make())
+
+
+def test_snakemake_started_for_one_job_sets_nothing_back_that_another_has_written(built):
+    """As on a cluster, where each job parses the Snakefile while others run."""
+    built.append("config/config.yaml", "multiplier: {confidence: 0.9}\n")
+    before = {path: times(path)[1] for path in (built.folder / "results").rglob("*.*")}
+    digests = (built.folder / ".isoloss/digests.json").read_bytes()
+    (built.folder / ".isoloss/digests.json").write_bytes(b"{}")
+    done = built.snakemake(
+        *("--dry-run", "--mode", "remote", "--nolock", "--force", "--allowed-rules"),
+        *("multiplier", "headline", "--target-jobs", "headline:"),
+    )
+    assert "headline" in done.stdout, done.stdout
+    assert {path: times(path)[1] for path in before} == before
+    assert (built.folder / ".isoloss/digests.json").read_bytes() == b"{}"
+    (built.folder / ".isoloss/digests.json").write_bytes(digests)
+    assert "multiplier/tiny" in built.pending()
+    assert times(built.folder / "results/multiplier/tiny.csv")[1] < 2e9
