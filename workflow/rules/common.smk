@@ -36,9 +36,9 @@ LIBRARY = str(HOME / "workflow/lib")
 sys.path.insert(0, LIBRARY)
 os.environ.update(PYTHONPATH=LIBRARY)
 
-from isoloss import provenance, stamps, status
-from isoloss.study import study
-from isoloss.study.validation import InputError, read_yaml, table_schema, validate
+from isoloss import stamps, status
+from isoloss.study import resolved, study
+from isoloss.study.validation import InputError
 
 SCRIPTS = HOME / "workflow/scripts"
 SCHEMAS = HOME / "workflow/schemas"
@@ -74,10 +74,12 @@ BESIDE = {
 } | dict.fromkeys(["draws", "surface", "isoflop"], "fit")
 
 try:
-    STUDIES = study.load(config, Path("config/studies"), SCHEMAS, FIGURES, TABLES)
-    PLOTTING = read_yaml(Path("config/plotting.yaml"))
-    validate(
-        PLOTTING, read_yaml(SCHEMAS / "plotting.schema.yaml"), "config/plotting.yaml"
+    # Kept from the last start, where nothing has changed that they hang on.
+    MAIN = workflow.is_main_process
+    CODE = resolved.code(SCRIPTS, save=MAIN)
+    PLOTTING, COLUMNS = resolved.looks(Path("config/plotting.yaml"), SCHEMAS, save=MAIN)
+    STUDIES = resolved.load(
+        config, Path("config/studies"), SCHEMAS, FIGURES, TABLES, save=MAIN
     )
 except InputError as error:
     # One line, where a WorkflowError would add Snakemake's own.
@@ -176,7 +178,7 @@ def digests(paths):
 
 def code(script):
     """Digests of a script and of the library code behind it, by name."""
-    return provenance.code(SCRIPTS / f"{script}.py")
+    return CODE[script]
 
 
 def drawn_by(wildcards):
@@ -191,9 +193,7 @@ def figure_code(wildcards):
 
 def schemas(*names):
     """Columns of stage tables, by table; descriptions left out, so that they rerun nothing."""
-    return {
-        name: table_schema(SCHEMAS / f"tables/{name}.schema.yaml") for name in names
-    }
+    return {name: COLUMNS[name] for name in names}
 
 
 @cache
