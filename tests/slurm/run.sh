@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The default studies through a Slurm of this machine's own: the same bytes as without it?
 #
-#     tests/slurm/run.sh
+#     tests/slurm/run.sh                        (STUDIES="kimi-linear ..." for some of them)
 #
 # Needs root on Debian, in a container, say: installs slurm-wlm and munge where they are missing, and
 # starts munged, slurmctld and slurmd with all that they write in a temporary folder. Elsewhere it
@@ -116,13 +116,14 @@ node_comes_up() {
 
 # At once slurmd, its steps (they are not its children) and what runs in them.
 node_dies() {
-  local running steps
-  running=$(scontrol listpids | awk 'NR > 1 && $1 > 0 {print $1}')
-  steps=$(ps -o pid= -o comm= -p "$(ps -o ppid= -p "$(paste -sd, <<<"$running")" | paste -sd,)" |
-    awk '/slurmstepd/ {print $1}')
-  [ -n "$steps" ] || fail "nothing runs on the node"
-  # shellcheck disable=SC2086
-  kill -9 "$slurmd" $steps $running 2>/dev/null || true
+  local pid parent running steps=()
+  mapfile -t running < <(scontrol listpids | awk 'NR > 1 && $1 > 0 {print $1}')
+  for pid in "${running[@]}"; do
+    parent=$(ps -o ppid= -p "$pid" | tr -d ' ') || continue
+    [[ $(ps -o comm= -p "$parent") != slurmstepd* ]] || steps+=("$parent")
+  done
+  [ "${#steps[@]}" -gt 0 ] || return 1
+  kill -9 "$slurmd" "${steps[@]}" "${running[@]}" 2>/dev/null || true
 }
 
 # --- copies of the project
@@ -131,6 +132,7 @@ copy() { # folder
   mkdir "$1"
   git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -pt "$1"
   ln -s "$here/.venv" "$1/.venv"
+  [ -z "${STUDIES:-}" ] || sed -i "s/^studies: .*/studies: [${STUDIES// /, }]/" "$1/config/config.yaml"
 }
 
 on_slurm() { # folder, further arguments for Snakemake
@@ -164,7 +166,7 @@ until compgen -G "$home/on Slurm/results/points/*.csv" >/dev/null; do
   kill -0 $made 2>/dev/null || wait $made
   sleep 1
 done
-node_dies
+until node_dies; do sleep 1; done
 sleep 30 # Slurm takes a job of the last 20 seconds for one that is still starting
 node_comes_up
 wait $made || fail "the node's death is not survived"
