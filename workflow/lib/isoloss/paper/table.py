@@ -1,5 +1,6 @@
 """The tables of a paper: numbers for machines, and the same numbers rounded for readers."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,6 +228,10 @@ def plus_minus(value: float, error: float) -> str:
     return f"${value:.{places}f} \\pm {error:.{places}f}$"
 
 
+# Between two signs of which LaTeX would make one: `--` a dash, `<<` and `,,` quotation marks.
+_LIGATURES = re.compile(r"(?<=([-`'<>,]))(?=\1)|(?<=[?!])(?=`)")
+
+
 def escape(text: str) -> str:
     """Text as LaTeX prints it."""
     signs = {
@@ -234,5 +239,7 @@ def escape(text: str) -> str:
         "–": "--",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
+        "\0": "{}",
     }
-    return "".join(signs.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
+    apart = _LIGATURES.sub("\0", text)
+    return "".join(signs.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in apart)
