@@ -404,10 +404,13 @@ def plain(pair: tuple[Influence, Influence], *, paired: bool = True) -> Interval
 
 
 def measure_robust(scenario: Scenario, count: int) -> pd.DataFrame:
-    """The same for the default of Huber fits and surfaces."""
+    """The same for Huber fits and surfaces, `delta_t` as in `measure`."""
     places, studies = simulate_robust(scenario, count)
     default = log_interval(studies[0], places)[1].method
-    found = [log_interval(pair, places)[1].interval for pair in studies]
+    if default == "delta_t":
+        found = [plain(influences(pair, places)) for pair in studies]
+    else:
+        found = [log_interval(pair, places)[1].interval for pair in studies]
     return counted(scenario, default, {default: [(each.low, each.high) for each in found]})
 
 

@@ -1,5 +1,7 @@
 """Stage fit with several laws: resamples, checks, surfaces; and what the multiplier makes of it."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -191,6 +193,28 @@ def test_points_weigh_by_their_precision_when_told_to():
 def test_a_weight_that_is_missing_is_named():
     with pytest.raises(FitError, match=r"arm mla, .*weight_by: loss_se.*run mla-0 has none"):
         several(points=ladder(loss_se=float("nan")), weight_by="loss_se")
+
+
+# --- several candidates
+
+
+def test_intervals_for_all_candidates_at_once_stand_beside_those_for_one():
+    losses = KIMI | {"newer": [loss * 0.99 for loss in KIMI["kimi"]]}
+    points = ladder(losses)
+    found = several(points=points)
+    compare = partial(multipliers, table(found, "fit"), points, table(found, "draws"))
+    both, wider = (
+        compare(**COMPARED | {"confidence": level}).set_index("kind") for level in (0.95, 0.95**0.5)
+    )
+    assert set(both["simultaneous"]) == {2}
+    assert both.loc["grid", "ci_low_simultaneous"].isna().all()
+    for end in ("ci_low", "ci_high"):
+        assert both.loc["reported", f"{end}_simultaneous"].equals(wider.loc["reported", end])
+    alone = ladder()
+    one = several(points=alone)
+    single = multipliers(table(one, "fit"), alone, table(one, "draws"), **COMPARED)
+    reported = single[single["kind"] == "reported"]
+    assert reported["ci_low_simultaneous"].equals(reported["ci_low"])
 
 
 # --- points that share a run

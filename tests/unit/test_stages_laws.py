@@ -262,3 +262,15 @@ def test_several_candidates_have_a_line_each():
 
 def test_another_confidence_is_printed():
     assert "(68% " in lines(row(confidence=0.68))[0]
+
+
+def test_the_best_of_several_candidates_has_the_interval_that_holds_for_all_of_them():
+    at_once = {"ci_low_simultaneous": 1.1, "ci_high_simultaneous": 1.2, "simultaneous": 2}
+    worse = {"multiplier": 1.05, "ci_low": 1.01, "ci_high": 1.1} | at_once
+    worse |= {"ci_low_simultaneous": 0.99, "candidate": "newer"}
+    best, other = lines(row(**at_once), row(**worse))
+    assert best.endswith("; best of 2, with 1.10 to 1.20 for all 2 comparisons at once")
+    assert other.endswith(
+        "; one of 2, with 0.99 to 1.20 for all 2 comparisons at once; "
+        "not told from 1 among 2 comparisons"
+    )

@@ -39,6 +39,9 @@ MULTIPLIER = pd.DataFrame(
         "multiplier": [1.1547, 1.3, 9.0],
         "ci_low": [1.134, 1.1, 8],
         "ci_high": [1.176, 1.5, 10],
+        "ci_low_simultaneous": [1.121, 0.7, 0.05],
+        "ci_high_simultaneous": [1.189, 1.7, 20],
+        "simultaneous": [1, 1, 1],
         "confidence": 0.95,
         "extrapolated": [False, True, False],
         "pairing": "paired",
@@ -221,3 +224,12 @@ def test_the_compute_of_a_surface_is_not_called_logged(written):
     """A surface knows 6 N D alone, whatever compute the points have."""
     _, tex = written("multipliers", multiplier=MULTIPLIER.assign(counted_in="6nd"))
     assert "6 N D" in tex
+
+
+def test_intervals_for_all_comparisons_at_once_have_a_column_where_there_are_several(written):
+    _, one = written("multipliers", multiplier=MULTIPLIER)
+    assert "with pointwise 95" in one
+    assert "ll at once" not in one
+    _, tex = written("multipliers", multiplier=MULTIPLIER.assign(simultaneous=4))
+    assert "[1.134, 1.176] & [1.121, 1.189]" in tex
+    assert "All at once: intervals that hold for the 4 comparisons" in tex

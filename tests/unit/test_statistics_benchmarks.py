@@ -55,9 +55,9 @@ def test_a_size_without_its_partner_costs_neither_coverage_nor_width(coverage):
     )
     results = coverage.coverage_table(200, 0, [scenario])
     by = results.groupby("interval")
-    assert by["coverage"].min()["partly_paired"] > 0.93 - 0.054  # Three standard errors.
+    assert by["coverage"].min()["default"] > 0.93 - 0.054  # Three standard errors.
     width = by["median_log_width"].median()
-    assert width["partly_paired"] < width["shared_sizes"] < width["welch"]
+    assert width["default"] < width["shared_sizes"] < width["welch"]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,33 @@ def test_the_table_of_coverage_shows_the_defaults_within_93_and_99_percent(cover
     robust = inside[inside["kind"].isin(coverage.ROBUST)]
     assert (robust["coverage"] + 3 * robust["simulation_error"]).ge(0.94).all()
     assert (robust["coverage"] - 3 * robust["simulation_error"]).le(0.985).all()
-    inside = inside[~inside["kind"].isin([*coverage.LAYOUTS, *coverage.ROBUST])]
+    inside = inside[~inside["kind"].isin([*coverage.LADDERS, *coverage.ROBUST])]
     assert set(inside["sizes"]) == {3, 4, 5, 6, 8, 12}
     assert inside["coverage"].between(0.93, 0.99).all()
+
+
+def test_runs_without_a_partner_never_widen_the_median_interval(coverage):
+    table = pd.read_csv(BENCHMARKS / "results" / "coverage.csv")
+    equal = [kind for kind, layout in coverage.LAYOUTS.items() if layout.scatter == 1]
+    table = table[table["kind"].isin(equal)]
+    width = table.pivot_table(
+        "median_log_width", ["kind", "correlation", "place"], "interval", sort=False
+    )
+    width = width.dropna(subset="shared_sizes")
+    assert len(width) >= 9 * 2 * len(coverage.CORRELATIONS)
+    assert (width["default"] / width["shared_sizes"]).max() < 1.05
+
+
+@pytest.mark.parametrize(
+    "kind", ["8 sizes, scatter x 9", "five of the smallest to one of the largest"]
+)
+def test_scatter_that_grows_is_covered_where_one_scatter_for_all_sizes_is_not(coverage, kind):
+    sizes = len(coverage.LADDERS[kind].baseline)
+    scenario = coverage.Scenario(kind, "power", "power", sizes, 0.0, "normal", 1.3)
+    cover = coverage.coverage_table(300, 0, [scenario]).query("place == 'end'")
+    by = cover.set_index("interval")["coverage"]
+    assert by["default"] > 0.91 - 3 * 0.0165  # Three standard errors.
+    assert by["plain"] < by["default"] - 0.01
 
 
 def test_figure_of_coverage_is_drawn(coverage, tmp_path):

@@ -26,11 +26,26 @@ def headline(study: str, multipliers: pd.DataFrame) -> list[str]:
         if not any(sound):
             lines.append(f"{name}: no headline: {refused[0]}")
             continue
-        weak = _weak([one for one in judged if one.headline])
+        weak = [*_of_many(candidate, chosen), *_weak([one for one in judged if one.headline])]
         if refused:
             weak.append(f"no headline in {len(refused)} of {len(rows)}: {refused[0]}")
         lines.append("; ".join([f"{name}: {_numbers(rows[sound])}", *weak]))
     return lines
+
+
+def _of_many(candidate: object, chosen: pd.DataFrame) -> list[str]:
+    """Where there are several candidates: which place this one has, by what holds for all."""
+    sound = chosen[[verdict(row).headline for row in chosen.to_dict("records")]]
+    best = sound.groupby("candidate")["multiplier"].max()
+    if chosen["candidate"].nunique() == 1 or "simultaneous" not in chosen:
+        return []
+    rows = sound[sound["candidate"] == candidate]
+    low, high = rows["ci_low_simultaneous"].min(), rows["ci_high_simultaneous"].max()
+    place = "best of" if best.idxmax() == candidate else "one of"
+    return [
+        f"{place} {chosen['candidate'].nunique()}, with {low:.2f} to {high:.2f} for all "
+        f"{rows['simultaneous'].iloc[0]} comparisons at once"
+    ]
 
 
 def _numbers(rows: pd.DataFrame) -> str:

@@ -1,6 +1,7 @@
 """Fits and points -> compute multipliers of every candidate, at chosen losses and over a range."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from isoloss.multiplier.settings import Comparison
 from isoloss.units import Floats
 
 FIT = ["metric", "convention", "law", "method"]
+ENDS = ["ci_low", "ci_high"]
 POINTS = ["arm", "metric", "convention"]
 
 
@@ -31,11 +33,16 @@ def multipliers(
     draws: of the fits that have been resampled. surface: the rows of laws of N and D.
     `kind` tells the losses of `settings.at_loss` (`reported`) from those of the curve (`grid`).
     `headline` marks the first reported loss of convention `headline` under the headline law, whose
-    interval is `settings.interval`; other laws have `auto`.
+    interval is `settings.interval`; other laws have `auto`. `simultaneous` counts the comparisons
+    that are looked at together: candidates x metrics under that law and convention. `ci_low` and
+    `ci_high` hold one by one, `ci_low_simultaneous` and `ci_high_simultaneous`, at reported losses,
+    for all of them at once (Sidak 1967, doi:10.1080/01621459.1967.10482935).
     """
     tables = []
     by_points = dict(list(points[points["used"]].groupby(POINTS, sort=False)))
     arms_of = _arms(by_points, draws, surface)
+    chosen = fits[fits["headline_law"] & (fits["convention"] == headline)]
+    together = int((chosen["arm"] != baseline).sum())
     for key, group in fits.groupby(FIT, sort=False):
         names = dict(zip(FIT, key, strict=True))
         first_law = bool(group["headline_law"].iloc[0])
@@ -47,7 +54,7 @@ def multipliers(
                 f"{baseline} has no points to compare {', '.join(arms)} with"
             )
         status = dict(zip(group["arm"], group["status"], strict=True))
-        chosen = settings.interval if first_law else "auto"
+        interval = settings.interval if first_law else "auto"
         for name in arms:
             if name == baseline:
                 continue
@@ -58,13 +65,17 @@ def multipliers(
             reported = np.asarray(list(settings.at_loss) or [middle(*pair)])
             losses_of_curve = curve(*pair, settings.grid, settings.margin)
             for kind, at in (("reported", reported), ("grid", losses_of_curve)):
-                table = multiplier(
+                compare = partial(
+                    multiplier,
                     *pair,
                     at,
                     pair_by=settings.pair_by == "model",
-                    confidence=settings.confidence,
-                    interval=chosen,
+                    interval=interval,
                 )
+                table = compare(confidence=settings.confidence)
+                if kind == "reported":
+                    ends = compare(confidence=settings.confidence ** (1 / max(together, 1)))
+                    table = table.assign(**{f"{end}_simultaneous": ends[end] for end in ENDS})
                 first = np.arange(len(at)) == 0
                 here = first & (kind == "reported") & (names["convention"] == headline)
                 tables.append(
@@ -74,6 +85,7 @@ def multipliers(
                         candidate=name,
                         baseline=baseline,
                         kind=kind,
+                        simultaneous=together,
                         headline=here & first_law,
                         headline_law=first_law,
                         status=_status({arm: status[arm] for arm in (baseline, name)}),

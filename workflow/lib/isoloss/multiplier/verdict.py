@@ -66,6 +66,15 @@ def _no_partner(row: Row) -> str:
     return f"no partner: {models}" + f" ({near})" * bool(near) if models else ""
 
 
+def _undecided(row: Row) -> str:
+    if row["ci_low"] <= 1 <= row["ci_high"]:
+        return "not told from 1 by the data"
+    low, high = (row.get(f"{end}_simultaneous", 1.0 * row[end]) for end in ("ci_low", "ci_high"))
+    if low <= 1 <= high:
+        return f"not told from 1 among {row['simultaneous']} comparisons"
+    return ""
+
+
 def _scatter(row: Row) -> str:
     growth = row.get("scatter_growth", 1.0)
     told = row.get("interval") == "scatter_t" and growth > LIMITS.growth
@@ -93,12 +102,7 @@ RULES = (
     Rule("no_estimate", _no_estimate, refuses=True),
     Rule("multiplier", _multiplier, refuses=True),
     Rule("interval", _interval, refuses=True),
-    Rule(
-        "undecided",
-        _when(
-            lambda row: bool(row["ci_low"] <= 1 <= row["ci_high"]), "not told from 1 by the data"
-        ),
-    ),
+    Rule("undecided", _undecided),
     Rule("extrapolated", _when(lambda row: row["extrapolated"], "extrapolated")),
     Rule("status", _status),
     Rule("scatter", _scatter),

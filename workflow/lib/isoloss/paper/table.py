@@ -90,6 +90,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
             "Interval": [
                 f"[{low:.3f}, {high:.3f}]" for low, high in _columns(table, "ci_low", "ci_high")
             ],
+            **_at_once(table),
             "Pairing": table["pairing"],
         }
     )
@@ -97,8 +98,13 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     baseline = escape(words["arms"][table["baseline"].iloc[0]])
     caption = (
         f"Compute multipliers over {baseline} at equal loss (nats): $C_\\mathrm{{baseline}} / "
-        f"C_\\mathrm{{candidate}}$ with {confidence:g}\\% intervals."
+        f"C_\\mathrm{{candidate}}$ with pointwise {confidence:g}\\% intervals."
     )
+    if "All at once" in text:
+        caption += (
+            f" All at once: intervals that hold for the {table['simultaneous'].iloc[0]} "
+            "comparisons of the headline together."
+        )
     caption += _untold(text)
     if any(mark):
         caption += " $^{*}$Outside the losses that both arms reached."
@@ -106,6 +112,14 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
         why = dict.fromkeys(one.refused[0] for one in judged if one.refused)
         caption += rf" $^{{\ddagger}}$Not to be believed: {escape('. '.join(why))}."
     return Table(table, text, caption)
+
+
+def _at_once(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Intervals that hold for all comparisons at once, where there are several."""
+    if table["simultaneous"].iloc[0] < 2:
+        return {}
+    ends = _columns(table, "ci_low_simultaneous", "ci_high_simultaneous")
+    return {"All at once": [f"[{low:.3f}, {high:.3f}]" for low, high in ends]}
 
 
 # Symbol of a stated quantity, and where it is stated.
