@@ -229,7 +229,7 @@ def test_a_surface_moves_with_its_points_as_its_refits_do():
 def test_surfaces_are_paired_run_by_run_with_n_minus_five_degrees_of_freedom(method):
     arms = noisy(method=method)
     paired, apart = row(*arms, 2.4), row(*arms, 2.4, pair_by=False)
-    assert paired["interval"] == {"huber_log": "draws_t"}.get(method, "scatter_t")
+    assert paired["interval"] == {"huber_log": "draws_t"}.get(method, "delta_t")
     assert (paired["pairing"], paired["degrees_of_freedom"]) == ("paired", 15)
     assert paired["ci_low"] < 1.3 < paired["ci_high"]
     assert half_width(paired) < half_width(apart) / 2

@@ -178,7 +178,7 @@ def test_the_headlines_interval_may_be_that_of_its_draws(found):
     ratio = multipliers(*tables, **COMPARED, interval="percentile")
     reported = ratio[ratio["kind"] == "reported"].set_index(["law", "method"])["interval"]
     assert reported[("power", "least_squares_log")] == "percentile_wild"
-    assert reported[("power_floor", "least_squares_log")] == "scatter_t"
+    assert reported[("power_floor", "least_squares_log")] == "delta_t"  # not for a floor
 
 
 def test_points_weigh_by_their_precision_when_told_to():

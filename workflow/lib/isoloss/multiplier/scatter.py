@@ -18,6 +18,8 @@ from isoloss.units import Floats
 GROWTH = 0.2 * np.arange(-11, 12)
 # Narrower hulls leave the plain interval, in whose width the scatter is known to 30% at best.
 WIDER = 1.05
+# Laws of more are not linear enough for the step from one tilt to another.
+PARAMETERS = 2
 
 
 def delta_t(
@@ -30,12 +32,15 @@ def delta_t(
     m(u), standard error s(u) by the delta method, and weight: prior times restricted likelihood
     with the covariance of the arms integrated out. Where the hull of `delta` and of the mixture of
     Student's t is WIDER than `delta`, it is the interval. The growth is exp of the mean of u; NaN
-    where one degree of freedom is left, or residuals tell nothing.
+    for laws of more than PARAMETERS, where one degree of freedom is left, or residuals tell
+    nothing.
     """
     centre = a.estimate - b.estimate
     plain = delta(centre, a, b, confidence, paired=paired)
     never = np.zeros(centre.shape, dtype=bool)
-    if not (a.single and b.single) or min(len(each.labels) - each.size for each in (a, b)) < 2:
+    linear = max(a.size, b.size) <= PARAMETERS
+    few = min(len(each.labels) - each.size for each in (a, b)) < 2
+    if few or not (linear and a.single and b.single):
         return plain, np.nan, never
     places = np.concatenate([a.place, b.place])
     low, length = places.min(), np.ptp(places)
