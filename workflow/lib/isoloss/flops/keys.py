@@ -55,7 +55,10 @@ _IRRELEVANT = (
     "residual_in_fp32 time_step_floor time_step_init_scheme time_step_rank time_step_limit "
     "time_step_max time_step_min time_step_scale use_associative_scan use_mamba_kernels "
     "use_mambapy mixer_rms_eps "
+    "linear_a_log_max linear_a_log_min linear_allow_neg_eigval linear_dt_init_floor "
+    "linear_dt_max linear_dt_min "
     # positions and dropout under further names
+    "layer_rope_theta "
     "initial_context_length original_max_position_embeddings residual_dropout resid_dropout "
     "rope_local_base_freq rope_percent rope_type swa_rope_theta local_rope_theta "
     "global_rope_theta layer_norm_elementwise_affine indexer_rope_interleave mrope_interleaved "

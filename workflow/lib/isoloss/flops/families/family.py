@@ -39,6 +39,11 @@ def every(period: int, others: str = "sliding_attention", key: str | None = None
     return rule
 
 
+def every_from_zero(period: int) -> Rule:
+    """Full attention in layers 0, `period`, 2 x `period`, ..., windows between."""
+    return lambda keys, count: [_sliding(layer % period > 0) for layer in range(count)]
+
+
 def every_or_first(period: int) -> Rule:
     """Full attention in layer 0 and in every `period`-th, windows between (MiMo)."""
 

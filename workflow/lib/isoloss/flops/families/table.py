@@ -6,6 +6,7 @@ from isoloss.flops.families.family import (
     alternate_from_zero,
     chunks_with_rope,
     every,
+    every_from_zero,
     every_or_first,
     kimi_layers,
     listed,
@@ -126,6 +127,10 @@ FAMILIES: dict[str, Family] = {
     "granite": Family(),
     "granitemoe": _GRANITE_MOE,
     "granitemoeshared": _GRANITE_MOE,
+    "granite_swa": Family(kinds=every_from_zero(4), sinks=("full", "sliding")),
+    "granitemoe_swa": Family(
+        kinds=every_from_zero(4), sinks=("full", "sliding"), expert_width="intermediate_size"
+    ),
     "granitemoehybrid": Family(
         linear="mamba2",
         kinds=all_of("mamba"),
@@ -163,6 +168,11 @@ FAMILIES: dict[str, Family] = {
     "olmo": Family(norm_vectors=0),
     "olmo2": Family(qk_norm="projection"),
     "olmo3": Family(qk_norm="projection", kinds=every(4)),
+    "olmo_hybrid": Family(
+        qk_norm="projection",
+        linear="gated_deltanet",
+        kinds=every(4, "linear_attention"),
+    ),
     "olmoe": Family(qk_norm="projection", expert_width="intermediate_size"),
     "flex_olmo": Family(qk_norm="projection", expert_width="intermediate_size"),
     "kimi_linear": Family(
@@ -229,6 +239,20 @@ FAMILIES: dict[str, Family] = {
     ),
     "hunyuan_v1_dense": Family(qk_norm="head"),
     "hunyuan_v1_moe": Family(qk_norm="head", expert_width="intermediate_size", shared=1),
+    "cwm": Family(bias_keys=(), kinds=every_from_zero(4)),
+    "iquestcoder": Family(),
+    "internlm3": Family(
+        bias_keys=("attention_bias", "qkv_bias"), mlp_bias_keys=("mlp_bias", "bias")
+    ),
+    "jais2": Family(norm_vectors=2, gated=False),
+    "mellum": Family(qk_norm="head"),
+    "solar_open": Family(out_bias=False, correction_bias=True),
+    "exaone_moe": Family(
+        qk_norm="head",
+        bias_keys=(),
+        kinds=every(4, key="sliding_window_pattern"),
+        correction_bias=True,
+    ),
     "starcoder2": Family(
         norm_vectors=2,
         bias_keys=("use_bias",),
