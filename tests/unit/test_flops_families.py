@@ -13,6 +13,8 @@ from isoloss.flops.families.table import FAMILIES
 PATH = Path(__file__).parents[1] / "data" / "flops" / "families.json"
 GOLDEN = json.loads(PATH.read_text(encoding="utf-8"))
 MODELS, TOKENS = GOLDEN["models"], GOLDEN["tokens"]
+# Refused: their defaults do not say the experts chosen, the width of heads, or the layers.
+UNSAID = ("deepseek_v2", "glm4_moe", "nemotron_h", "olmo_hybrid")
 REFUSED = {
     ("gpt2", "add_cross_attention"): "expected a decoder-only",
     ("gemma3_text", "use_bidirectional_attention"): "causal language model",
@@ -65,6 +67,16 @@ def test_parameters_are_those_of_the_modules(name):
     row = MODELS[name]
     assert count_parameters(of(name)).total == row["parameters"]
     assert count_parameters(row["saved"] | {"model_type": name}).total == row["parameters"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_a_config_omits_is_what_the_default_module_has(name):
+    parameters = MODELS[name]["default_parameters"]
+    if name in UNSAID:
+        with pytest.raises(ValueError, match="missing|give head_dim"):
+            count_parameters({"model_type": name})
+    elif parameters is not None:
+        assert count_parameters({"model_type": name}).total == parameters
 
 
 @pytest.mark.parametrize("name", MODELS)

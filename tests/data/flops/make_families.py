@@ -3,7 +3,7 @@
     pip install torch==2.13.0 transformers==5.23.0
     PYTHONPATH=workflow/lib python tests/data/flops/make_families.py [model types]
 
-Of each type: the settings a person would write, the config as `save_pretrained` writes it, its
+Of each type: the parameters of its default model (null: it has none), the settings a person would write, the config as `save_pretrained` writes it, its
 parameters with those of every setting changed alone (on the meta device), and the FLOPs of one
 forward pass of 64 tokens under torch's FlopCounterMode (eager attention; all windows are longer).
 """
@@ -183,10 +183,18 @@ def products(model):
     return counter.get_total_flops()
 
 
+def default_parameters(model_type):
+    try:
+        return parameters(*build(model_type, {}, "meta"))
+    except Exception:  # some defaults make no model
+        return None
+
+
 def measured(model_type):
     written = settings(model_type)
     config, model, head = build(model_type, written, "cpu")
     row = {
+        "default_parameters": default_parameters(model_type),
         "settings": written,
         "saved": json.loads(config.to_json_string()),
         "parameters": parameters(config, model, head),
