@@ -30,7 +30,7 @@ TESTS = {  # the files of tests/unit that belong to a package, the quick and tel
     "fit": "laws newton surface isoflop envelope joint fitting diagnostics bootstrap",
     "flops": "flops_golden flops_conventions flops_conversion flops_pairs flops_parameters "
     "flops_transformers flops_training_programs flops_published flops_papers consistency "
-    "flops_stage cli",
+    "flops_stage flops_families cli",
     "laws": "laws",
     "multiplier": "verdict mistakes_gate multiplier mixture",
     "points": "points points_table stages_points",

@@ -73,7 +73,7 @@ def test_parameters_are_those_of_the_modules(name):
 def test_what_a_config_omits_is_what_the_default_module_has(name):
     parameters = MODELS[name]["default_parameters"]
     if name in UNSAID:
-        with pytest.raises(ValueError, match="missing|give head_dim"):
+        with pytest.raises(ValueError, match=r"missing|give head_dim"):
             count_parameters({"model_type": name})
     elif parameters is not None:
         assert count_parameters({"model_type": name}).total == parameters

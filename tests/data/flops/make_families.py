@@ -3,9 +3,10 @@
     pip install torch==2.13.0 transformers==5.23.0
     PYTHONPATH=workflow/lib python tests/data/flops/make_families.py [model types]
 
-Of each type: the parameters of its default model (null: it has none), the settings a person would write, the config as `save_pretrained` writes it, its
-parameters with those of every setting changed alone (on the meta device), and the FLOPs of one
-forward pass of 64 tokens under torch's FlopCounterMode (eager attention; all windows are longer).
+Of each type: the parameters of its default model (null: it has none), the settings a person would
+write, the config as `save_pretrained` writes it, its parameters with those of every setting
+changed alone (on the meta device), and the FLOPs of one forward pass of 64 tokens under torch's
+FlopCounterMode (eager attention; all windows are longer).
 """
 
 import dataclasses
