@@ -96,3 +96,10 @@ def test_products_are_those_that_torch_counts(name):
 
 def test_all_model_types_are_there():
     assert set(MODELS) == set(FAMILIES) - {"kimi_k2"}  # deepseek_v3 under another name
+
+
+def test_sizes_listed_by_layer_must_be_those_of_full_attention():
+    saved = MODELS["gemma4_text"]["saved"]
+    other = saved | {"per_layer_config": {"03": {"head_dim": 24}}}
+    with pytest.raises(ValueError, match=r"per_layer_config: layers \[3\]: expected those of full"):
+        count_parameters(other)

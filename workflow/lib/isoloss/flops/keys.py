@@ -112,7 +112,9 @@ class Keys:
                 if name in self.silent:
                     return self.silent[name]
         if default is REQUIRED:
-            near = get_close_matches(names[0], sorted(set(self.config) - IRRELEVANT), 1, 0.8)
+            near = get_close_matches(
+                names[0], sorted(set(self.config) - IRRELEVANT - set(names)), 1, 0.8
+            )
             raise ValueError(
                 f"{self.where}{names[0]}: missing; the config must give it"
                 + (f" (is it {near[0]}?)" if near else "")

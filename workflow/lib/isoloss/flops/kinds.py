@@ -74,6 +74,12 @@ def _mixers(keys: Keys, family: Family) -> list[str]:
     if family.attention == "indexed":
         shared = _shared_choices(keys, count)
         return ["selected" if yes else mixer for mixer, yes in zip(mixers, shared, strict=True)]
+    if keys.has("per_layer_config"):
+        listed = {int(layer) for layer in keys.value("per_layer_config")}
+        if listed != {layer for layer, mixer in enumerate(mixers) if mixer == "global"}:
+            raise ValueError(
+                f"per_layer_config: layers {sorted(listed)}: expected those of full attention"
+            )
     unshared = count - keys.integer("num_kv_shared_layers", default=0, least=0)
     return [mixer if layer < unshared else f"shared_{mixer}" for layer, mixer in enumerate(mixers)]
 
