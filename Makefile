@@ -21,6 +21,7 @@ SNAKEMAKE = $(ALONE) $(BIN)/snakemake --workflow-profile workflow/profiles/$(PRO
 LOCKS = requirements.lock \
 	$(wildcard $(patsubst .venv/ready-%,requirements-%.lock,$(wildcard .venv/ready-*)))
 READY = .venv/ready $(patsubst requirements-%.lock,.venv/ready-%,$(wildcard requirements-$(PROFILE).lock))
+ADVISORIES = https://api.osv.dev/v1/vulns/PYSEC-2018-28
 # This folder's library, wherever the environment's own may lie.
 ISOLOSS = PYTHONPATH=workflow/lib $(BIN)/python -m isoloss.cli
 
@@ -40,7 +41,7 @@ define install
 	@touch $@
 endef
 
-.PHONY: all check report unlock setup test bench mutate faults fuzz clean help
+.PHONY: all check report unlock setup test bench mutate faults fuzz audit clean help
 .DEFAULT_GOAL := all
 
 # Digests of files are kept by size, time stamp and inode; FRESH=1 looks at every byte again.
@@ -99,6 +100,13 @@ faults: .venv/ready-dev ## kills, full disks, odd places and the like, all of th
 fuzz: .venv/ready-dev ## try mutated logs and studies (INPUTS=2000 SEED=2 TARGETS="wandb study"): is each answered?
 	@PYTHONPATH=workflow/lib:tests/unit $(BIN)/python tests/fuzz.py --inputs $(or $(INPUTS),100000) \
 		--seed $(or $(SEED),1) $(TARGETS)
+
+# The locks are read as they stand: nothing of theirs is installed or asked for.
+audit: .venv/ready-dev ## known holes in what the locks pin, where an advisory database answers
+	@if $(BIN)/python -c 'from urllib.request import urlopen; urlopen("$(ADVISORIES)", timeout=20)' 2>/dev/null; \
+	then $(BIN)/uv tool run pip-audit==2.10.1 --vulnerability-service osv --no-deps --disable-pip \
+		$(patsubst %,--requirement %,$(wildcard requirements*.lock)); \
+	else echo "The locks were not audited: no answer from $(ADVISORIES)"; fi
 
 clean: ## remove what can be made again: results, logs
 	@test ! -d results || find results -mindepth 1 ! -path results/README.md -delete

@@ -72,6 +72,13 @@ def test_yaml_that_could_not_be_survived_is_refused(tmp_path, text, says):
     assert says in said
 
 
+def test_of_a_long_tag_no_more_than_its_ends_are_told(tmp_path):
+    (tmp_path / "s.yaml").write_text(f"a: !{'x' * 9000} 1\n")
+    with pytest.raises(InputError, match="could not determine a constructor") as error:
+        read_yaml(tmp_path / "s.yaml")
+    assert len(str(error.value)) < 500
+
+
 def test_aliases_still_work(tmp_path):
     (tmp_path / "s.yaml").write_text("a: &a {x: 1}\nb: {y: *a, z: *a}\n")
     assert read_yaml(tmp_path / "s.yaml") == {"a": {"x": 1}, "b": {"y": {"x": 1}, "z": {"x": 1}}}

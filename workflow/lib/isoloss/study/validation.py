@@ -86,7 +86,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InputError(f"{path}{where}: {error.problem}") from error
+        raise InputError(f"{path}{where}: {_cut(str(error.problem))}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text: {error}") from error
     except (yaml.YAMLError, ValueError) as error:  # control characters, a 32nd of June
@@ -159,10 +159,14 @@ def _explain(error: Any) -> str:  # a jsonschema.ValidationError, whose fields a
     if "propertyNames" in error.absolute_schema_path:
         return f"{prefix}{value!r} cannot be a name; letters, digits, `.`, `_`, `+` and `-` can."
     meaning = f" It is: {schema['description']}" if "description" in schema else ""
-    message = error.message  # which holds the value, however long
-    if len(message) > _MAX_SHOWN:
-        message = f"{message[: _MAX_SHOWN // 2]} ... {message[-_MAX_SHOWN // 2 :]}"
-    return f"{prefix}{message}.{meaning}"
+    return f"{prefix}{_cut(error.message)}.{meaning}"  # which holds the value, however long
+
+
+def _cut(message: str) -> str:
+    """A message without its middle, where it is long."""
+    if len(message) <= _MAX_SHOWN:
+        return message
+    return f"{message[: _MAX_SHOWN // 2]} ... {message[-_MAX_SHOWN // 2 :]}"
 
 
 def table_schema(path: Path) -> dict[str, Any]:
