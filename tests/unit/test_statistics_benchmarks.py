@@ -84,6 +84,21 @@ def test_the_table_of_coverage_shows_the_defaults_within_93_and_99_percent(cover
     assert inside["coverage"].between(0.93, 0.99).all()
 
 
+GOALS = {"scatter x 3": {4: 0.92, 5: 0.925, 8: 0.935, 12: 0.935}, "scatter x 9": {5: 0.91, 8: 0.91}}
+
+
+def test_the_table_shows_that_growing_scatter_and_seeds_are_covered(coverage):
+    table = pd.read_csv(BENCHMARKS / "results" / "coverage.csv")
+    table = table[table["default"]]
+    above = table["coverage"] + 2.58 * table["simulation_error"]  # 99%.
+    for kind, layout in (coverage.SCATTER | coverage.SEEDS).items():
+        if layout.complete:
+            here = table["kind"] == kind
+            assert here.sum() == 2 * len(coverage.SEVERAL), kind
+            goal = GOALS.get(kind.split(", ")[-1], {}).get(len(layout.baseline), 0.925)
+            assert above[here].ge(goal).all(), kind
+
+
 def test_runs_without_a_partner_never_widen_the_median_interval(coverage):
     table = pd.read_csv(BENCHMARKS / "results" / "coverage.csv")
     equal = [kind for kind, layout in coverage.LAYOUTS.items() if layout.scatter == 1]
