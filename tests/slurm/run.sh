@@ -135,10 +135,10 @@ copy() { # folder
   [ -z "${STUDIES:-}" ] || sed -i "s/^studies: .*/studies: [${STUDIES// /, }]/" "$1/config/config.yaml"
 }
 
-on_slurm() { # folder, further arguments for Snakemake
-  timeout 1800 make --no-print-directory -C "$1" PROFILE=slurm \
-    ARGS="--slurm-init-seconds-before-status-checks 5 --latency-wait 10 $2" >"$1.log" 2>&1 ||
-    fail "make PROFILE=slurm in $1"
+QUICK="--slurm-init-seconds-before-status-checks 5 --latency-wait 10"
+
+on_slurm() { # folder
+  timeout 1800 make --no-print-directory -C "$1" PROFILE=slurm ARGS="$QUICK" >"$1.log" 2>&1
 }
 
 submitted() { # folder
@@ -160,7 +160,7 @@ took
 
 echo "== through Slurm; the node dies in the middle and comes back"
 copy "$home/on Slurm"
-on_slurm "$home/on Slurm" "" &
+on_slurm "$home/on Slurm" &
 made=$!
 until compgen -G "$home/on Slurm/results/points/*.csv" >/dev/null; do
   kill -0 $made 2>/dev/null || wait $made
@@ -186,7 +186,9 @@ echo "== a job that asks for too little memory"
 copy "$home/memory"
 sed -i 's/^MEMORY, MEMORY_A_MB = 1000/MEMORY, MEMORY_A_MB = 200/' "$home/memory/workflow/rules/common.smk"
 sed -i 's/^studies: .*/studies: [kimi-linear]/' "$home/memory/config/config.yaml"
-on_slurm "$home/memory" "--until clean"
+# shellcheck disable=SC2086
+(cd "$home/memory" && timeout 600 .venv/bin/snakemake --workflow-profile workflow/profiles/slurm \
+  $QUICK --until clean) >"$home/memory.log" 2>&1 || fail "a job killed for its memory is not survived"
 took
 asked=$(squeue --noheader --states=all --format='%i %m %T' --sort=i | tail -n "$(submitted "$home/memory")")
 echo "$asked"
