@@ -24,7 +24,17 @@ def told(done, *parts):
     return lines[0]
 
 
+# Nine levels, each of nine aliases of the one above.
+BOMB = "a0: &a0 [x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)
+)
 MISTAKES = {
+    "an alias bomb in the config": (
+        "config/config.yaml",
+        "studies: [",
+        BOMB + "studies: [",
+        ["config/config.yaml, line ", "more than 20,000 values"],
+    ),
     "a key of a study misspelt": (
         STUDY,
         "metrics:",

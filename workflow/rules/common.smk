@@ -40,6 +40,17 @@ from isoloss import stamps, status
 from isoloss.study import resolved, study
 from isoloss.study.validation import InputError
 
+# Looked through before Snakemake loads it, which some YAML would not let it survive.
+try:
+    if Path("config/config.yaml").exists():
+        read_yaml(Path("config/config.yaml"))
+except InputError as error:
+    sys.exit(f"isoloss: {error}")
+
+
+configfile: "config/config.yaml"
+
+
 SCRIPTS = HOME / "workflow/scripts"
 SCHEMAS = HOME / "workflow/schemas"
 
