@@ -6,6 +6,7 @@ from pathlib import Path
 import fuzz
 import pytest
 from isoloss.logs import LogError, read
+from isoloss.logs.runs import choose_run
 from limited import error_of
 from log_bytes import held
 
@@ -66,3 +67,9 @@ def test_half_a_character_in_a_name_is_spelt(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(fuzz.leveldb(held(2, b"".join(items))))
     for name, format in (("a", "huggingface"), ("b", "wandb")):
         assert read(tmp_path / name, format=format).table["value"].tolist() == [2.5]
+
+
+def test_of_long_names_of_runs_no_more_than_their_starts_are_told() -> None:
+    with pytest.raises(LogError, match="holds several runs: 'xxx") as error:
+        choose_run({f"{i}": "x" * 9000 for i in range(30)}, None, "the store")
+    assert len(str(error.value)) < 2000

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from isoloss.logs.records import LogError
 
-LISTED = 20
+LISTED, LONG = 20, 40
 
 
 def choose_run(names: Mapping[str, str], run: str | None, store: str) -> str:
@@ -20,7 +20,7 @@ def choose_run(names: Mapping[str, str], run: str | None, store: str) -> str:
     if len(meant) == 1:
         return meant[0]
     shown = sorted(meant or names, key=lambda key: (names[key], key))
-    listed = ", ".join(f"{names[key]!r} (id {key})" for key in shown[:LISTED])
+    listed = ", ".join(f"{names[key][:LONG]!r} (id {key[:LONG]})" for key in shown[:LISTED])
     if len(shown) > LISTED:
         listed += f" and {len(shown) - LISTED} more"
     if not meant:
