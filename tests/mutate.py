@@ -63,7 +63,7 @@ EQUIVALENT = {
     ): "no decimal fraction lies exactly on the limit",
     (
         "cleaning/curve_rules.py",
-        "BLOCK = 1 << 14  # windows that are dealt with at a time, to bound the memory",
+        "BLOCK = 1 << 14  # values that are dealt with at a time, to bound the memory",
         "1 -> 2",
     ): "memory alone",
     (

@@ -94,7 +94,11 @@ def test_progress_is_printed_with_what_each_job_makes(tiny):
     done = [int(n) for n in re.findall(rf"(\d+) of {total} steps", tiny.output)]
     assert done[-1] == total
     assert len(set(done)) > total / 2
-    for message in ("tiny: reading raw logs", "tiny: fitting the laws", "logged: drawing scaling"):
+    for message in (
+        "tiny: reading and cleaning logs",
+        "tiny: fitting the laws",
+        "logged: drawing scaling",
+    ):
         assert message in tiny.output
     assert "Traceback" not in tiny.output
 
@@ -167,10 +171,10 @@ def test_make_keeps_what_checks_where_it_is_installed(make, tiny):
     mark = tiny.folder / ".venv/ready-dev"
     mark.touch()
     try:
-        assert "requirements.lock requirements-dev.lock" in make("-n", "--always-make", "setup")
+        assert "requirements-dev.lock requirements.lock" in make("-n", "--always-make", "setup")
     finally:
         mark.unlink()
-    assert "requirements.lock requirements-dev.lock" in make("-n", "--always-make", "test")
+    assert "requirements-dev.lock requirements.lock" in make("-n", "--always-make", "test")
 
 
 def test_make_clean_leaves_what_says_what_the_results_are(project):

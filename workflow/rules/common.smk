@@ -38,7 +38,7 @@ os.environ.update(PYTHONPATH=LIBRARY)
 
 from isoloss import stamps, status
 from isoloss.study import resolved, study
-from isoloss.study.validation import InputError
+from isoloss.study.validation import InputError, read_yaml
 
 # Looked through before Snakemake loads it, which some YAML would not let it survive.
 try:
