@@ -124,8 +124,7 @@ PLAN = {}
 if workflow.is_main_process:
     stamps.settle(Path("results"), DIGESTS)
     atexit.register(DIGESTS.save)
-    if "ISOLOSS_PLAN" in os.environ:
-        atexit.register(status.leave, Path(os.environ["ISOLOSS_PLAN"]), PLAN, DIGESTS)
+    atexit.register(status.leave, PLAN, DIGESTS)
 
 
 def asked(name, wildcards, values):

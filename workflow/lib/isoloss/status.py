@@ -17,6 +17,7 @@ from typing import Any
 
 from isoloss import stamps
 
+PLAN = "ISOLOSS_PLAN"  # of the environment: the file in which a plan is left
 PROFILE = "workflow/profiles/default"
 NO_SETTINGS = ("code", "schemas", "files", "script")  # of a job's params
 
@@ -36,13 +37,17 @@ class Job:
     changes: tuple[str, ...]
 
 
-def leave(path: Path, plan: Mapping[str, Mapping[str, Any]], cache: stamps.Cache) -> None:
-    """Write the jobs of a plan (first result -> rule, params, outputs) with their changes."""
+def leave(plan: Mapping[str, Mapping[str, Any]], cache: stamps.Cache) -> None:
+    """Write the jobs of a plan (first result -> rule, params, outputs) with their changes, if the
+    environment says where to."""
+    path = os.environ.get(PLAN)
+    if path is None:
+        return
     jobs = []
     for job in plan.values():
         changed = stamps.changes(job["params"], job["outputs"], cache)
         jobs.append({"rule": job["rule"], "outputs": job["outputs"], "changes": changed})
-    path.write_text(json.dumps(jobs), encoding="utf-8")
+    Path(path).write_text(json.dumps(jobs), encoding="utf-8")
 
 
 def jobs(studies: Sequence[str] = ()) -> list[Job]:
@@ -58,7 +63,7 @@ def jobs(studies: Sequence[str] = ()) -> list[Job]:
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", PROFILE]
         done = subprocess.run(
             [*command, "--dry-run", "--quiet", "all", *chosen],
-            env=os.environ | {"ISOLOSS_PLAN": str(plan)},
+            env=os.environ | {PLAN: str(plan)},
             capture_output=True,
             text=True,
             check=False,
