@@ -136,7 +136,7 @@ def test_of_two_runs_at_once_one_says_that_another_is_at_work(small, whole):
 def test_a_log_that_vanishes_under_a_run_is_named(small):
     begun = small.begun("check")
     output = ""
-    while "reading raw logs" not in output:
+    while "reading and cleaning logs" not in output:
         line = begun.stdout.readline()
         assert line, output
         output += line
