@@ -26,11 +26,12 @@ ADVISORIES = https://api.osv.dev/v1/vulns/PYSEC-2018-28
 ISOLOSS = PYTHONPATH=workflow/lib $(BIN)/python -m isoloss.cli
 
 # Shards of logs that are to be made again first, alone: what follows from one runs only if it came
-# out different (workflow/rules/common.smk). Without any, the first call makes everything.
+# out different (workflow/rules/common.smk). Without any, the first call makes everything. The mark
+# is this make's own: another that is started beside it must not take it away.
 define make
-	@rm -f .isoloss/more
-	@ISOLOSS_FIRST=1 $(SNAKEMAKE) $(1) || test -e .isoloss/more
-	@test ! -e .isoloss/more || $(SNAKEMAKE) $(1)
+	@mark=.isoloss/more.$$PPID; rm -f $$mark; \
+	ISOLOSS_FIRST=$$mark $(SNAKEMAKE) $(1) || test -e $$mark; \
+	if rm $$mark 2>/dev/null; then $(SNAKEMAKE) $(1); fi
 endef
 
 define install
@@ -44,8 +45,8 @@ endef
 .PHONY: all check report unlock setup test bench mutate faults fuzz audit clean help
 .DEFAULT_GOAL := all
 
-# Digests of files are kept by size, time stamp and inode; FRESH=1 looks at every byte again.
-$(if $(FRESH),$(shell rm -f .isoloss/digests.json))
+# What was looked up is kept by size, time stamp and inode; FRESH=1 looks at every byte again.
+$(if $(FRESH),$(shell rm -f .isoloss/*.json))
 
 all: setup ## set up .venv and make every figure, table and claim
 	$(call make)

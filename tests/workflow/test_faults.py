@@ -5,6 +5,7 @@ the bytes of a run without one. Time stamps out of order and in the future are i
 """
 
 import contextlib
+import fcntl
 import os
 import random
 import re
@@ -128,6 +129,20 @@ def test_of_two_runs_at_once_one_says_that_another_is_at_work(small, whole):
     output, _ = first.communicate()
     assert first.returncode == 0, output
     assert small.files("results") == whole[0]
+
+
+def test_a_run_that_is_refused_leaves_what_the_other_has_to_do_yet(small):
+    """Its mark that, the shards made, the rest is to follow: without it old numbers would stay."""
+    home = small.folder / ".isoloss"
+    home.mkdir()
+    marks = {home / name for name in ("more", "more.1")}
+    for mark in marks:
+        mark.touch()
+    with (home / "running").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        output = small.make(fails=True)
+    assert "make is at work in this folder already" in small.told(output)
+    assert marks == set(home.glob("more*"))
 
 
 # --- files and disks

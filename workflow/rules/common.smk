@@ -7,6 +7,7 @@ import sys
 import tarfile
 import tempfile
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -116,7 +117,6 @@ wildcard_constraints:
     table="|".join(TABLES),
 
 
-MORE = Path(".isoloss/more")  # a mark for make: after the shards, call again
 # Digests of files, kept for the next start.
 DIGESTS = stamps.Cache()
 # Every job of the plan, for `isoloss status` and `isoloss why`.
@@ -157,11 +157,12 @@ def unsound(name):
 def shards_first():
     """The shards that are not sound, of studies that have results which may outlast them.
 
-    `make` sets ISOLOSS_FIRST in a call that makes these alone, and calls again if MORE is there
-    afterwards: what follows from a shard runs only where the shard came out different, which
-    nothing can know before it is made. In one call, what follows runs all the same.
+    `make` sets ISOLOSS_FIRST in a call that makes these alone, and calls again if a file of that
+    name is there afterwards: what follows from a shard runs only where the shard came out
+    different, which nothing can know before it is made. In one call, what follows runs all the same.
     """
-    if "ISOLOSS_FIRST" not in os.environ or not workflow.is_main_process:
+    mark = os.environ.get("ISOLOSS_FIRST")
+    if mark is None or not workflow.is_main_process:
         return []
     found = []
     for name, by_shard in SHARDS.items():
@@ -172,8 +173,8 @@ def shards_first():
                 if not stamps.sound(params, outputs, DIGESTS):
                     found.append(outputs[0])
     if found:
-        MORE.parent.mkdir(exist_ok=True)
-        MORE.touch()
+        Path(mark).parent.mkdir(exist_ok=True)
+        Path(mark).touch()
     return found
 
 
@@ -211,7 +212,7 @@ def logged_mb(name, shard=None):
     """The megabytes of a study's raw files, or of those of one of its shards."""
     chosen = STUDIES[name]
     runs = SHARDS[name][shard] if shard else chosen.runs
-    paths = [chosen.table] if chosen.table else sum(map(chosen.files, runs), [])
+    paths = [chosen.table] if chosen.table else chain.from_iterable(map(chosen.files, runs))
     return sum(os.path.getsize(path) for path in paths if os.path.exists(path)) / 1e6
 
 
