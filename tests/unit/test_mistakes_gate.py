@@ -132,6 +132,21 @@ def repeat(run: str, name: str) -> Spoil:
     return spoil
 
 
+def grid(points: pd.DataFrame) -> pd.DataFrame:
+    """Half and twice the size at each compute, too, as in iso-FLOP grids: losses 4% higher."""
+    off = [
+        points.assign(
+            run=points["run"] + name,
+            model=points["model"] + name,
+            parameters=points["parameters"] * factor,
+            tokens=points["tokens"] / factor,
+            loss=points["loss"] * 1.04,
+        )
+        for name, factor in (("-half", 0.5), ("-twice", 2.0))
+    ]
+    return pd.concat([points, *off], ignore_index=True)
+
+
 def logged(points: pd.DataFrame) -> pd.DataFrame:
     """As one who logs compute and states neither N nor D."""
     return points.assign(convention="logged", parameters=np.nan, tokens=np.nan)
@@ -270,6 +285,7 @@ MISTAKES: dict[str, tuple[Spoil, str]] = {
         to("loss", lambda column: 0 * column + np.log(50304), LARGEST),
         "order",
     ),
+    "a grid of sizes at each compute, and a law of compute alone": (grid, "budgets"),
     "a row twice, renamed": (repeat("new-640M", "new-640M-again"), "copies"),
     "a row twice, its model as well": (
         then(
@@ -331,6 +347,19 @@ def test_no_mistake_gives_a_confident_wrong_headline(mistake):
 def test_a_clean_ladder_has_no_doubts(seed):
     row, line = judged(ladder(seed))
     assert (row["doubts"], outcome(row, line)) == ("", "told")
+
+
+def test_one_budget_tried_with_other_sizes_is_no_grid():
+    """Most points are on the ladder; and seeds have one size."""
+    points = ladder()
+    one = grid(points[points["model"] == "160M"])
+    seeds = [
+        points.assign(run=points["run"] + s, loss=points["loss"] * f)
+        for s, f in (("-a", 0.97), ("-b", 1.03))
+    ]
+    for more in ([one], seeds):
+        row, _ = judged(pd.concat([points, *more], ignore_index=True).drop_duplicates("run"))
+        assert "budgets" not in told(str(row["doubts"]))
 
 
 def test_public_runs_whose_labels_are_rough_have_no_doubts():

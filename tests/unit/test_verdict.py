@@ -50,6 +50,12 @@ def test_the_words_are_those_of_the_row():
     assert found.words("undecided", "extrapolated") == ["not told from 1 by the data"]
 
 
+def test_of_many_models_without_a_partner_five_are_named():
+    five, six = (", ".join(f"{i}B" for i in range(1, n)) for n in (6, 7))
+    assert verdict(SOUND | {"unpaired_models": five}).words() == [f"no partner: {five}"]
+    assert verdict(SOUND | {"unpaired_models": six}).words() == [f"no partner: {five} and 1 more"]
+
+
 def test_every_doubt_has_its_rule():
     assert set(FINDERS) < {rule.name for rule in RULES}
     cell = BETWEEN.join(f"{name}: what; is: wrong" for name in FINDERS)

@@ -16,6 +16,7 @@ from isoloss.fit.problem import refit
 from isoloss.multiplier.influence import Influence, over, size_means
 from isoloss.multiplier.intervals import ONE_DEGREE, none, student, welch
 from isoloss.multiplier.mixture import PairedInterval, alone
+from isoloss.multiplier.plausible import listed
 from isoloss.units import Floats
 
 DRAWS = 100
@@ -69,7 +70,7 @@ def draws_t(
     if kept.sum() < DRAWS / 2:
         return without(f"only {kept.sum()} of {DRAWS} refits to drawn errors converged")
     moved = [each[kept] - c for each, c in zip(drawn, log_c, strict=True)]
-    note = f"no partner: {', '.join(unpaired)}" if unpaired else ""
+    note = f"no partner: {listed(unpaired)}" if unpaired else ""
     if beyond >= 1:
         variance = np.mean((moved[0] - moved[1]) ** 2, axis=0)
         freedom = np.full(centre.shape, float(beyond) if beyond > 1 else ONE_DEGREE)

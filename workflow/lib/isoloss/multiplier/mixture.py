@@ -13,6 +13,7 @@ from scipy.special import fdtrc
 
 from isoloss.multiplier.influence import Influence, over, size_means
 from isoloss.multiplier.intervals import Interval, delta, mixed, none
+from isoloss.multiplier.plausible import listed
 from isoloss.multiplier.scatter import delta_t
 from isoloss.units import Floats
 
@@ -95,7 +96,7 @@ def _by_sizes(a: Influence, b: Influence, confidence: float) -> PairedInterval:
     unpaired = alone(a.labels, b.labels)
     if not unpaired:
         return _whole(a, b, confidence, paired=True)
-    lacking = f"no partner: {', '.join(unpaired)}"
+    lacking = f"no partner: {listed(unpaired)}"
     sizes = f"{len(common) or 'no'} size{'s' * (len(common) > 1)} in common"
     beyond = len(common) - max(a.size, b.size)
     if beyond < 1:

@@ -31,6 +31,10 @@ class Limits:
     exponent: tuple[float, float] = (0.0, 1.0)  # of L(C); published ones are 0.03 to 0.2
     growth: float = 3.0  # of the scatter from the smallest to the largest size
     lack_of_fit: float = 0.01  # probability that seeds alone explain what the laws miss
+    same_compute: float = 1.1  # of two runs that count as one budget
+    other_size: float = 1.3  # N of two runs that are of different sizes
+    budget: float = 0.02  # of loss, relative, between sizes at one budget; at the optimum none
+    budgets: float = 0.5  # of an arm's runs that may have such a neighbour
     rise: float = 0.01  # of loss, relative, from one run to one of more compute
     odd: float = 0.04  # of loss, relative, off what the other pairs of runs say
     odd_scatter: float = 5.0  # the same in units of the scatter of the others
@@ -106,6 +110,12 @@ def sizes(label: str) -> list[float]:
         float(digits.replace("_", ".")) * UNIT[unit.lower()]
         for digits, unit in SIZE.findall(str(label))
     ]
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Names, and how many more there are: the table has them all."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def did_you_mean(labels: Sequence[str]) -> str:
@@ -309,6 +319,25 @@ def _order(of: Compared) -> Iterator[str]:
                 )
 
 
+def _budgets(of: Compared) -> Iterator[str]:
+    """Grids of sizes at each budget, and checkpoints: most of their points are off the optimum."""
+    for arm in of.arms if of.of_compute else ():
+        compute, size, loss = (
+            np.log(arm[name].to_numpy(np.float64))
+            for name in ("compute_pflop_s_days", "parameters", "loss")
+        )
+        apart = [np.abs(each[:, None] - each) for each in (compute, size)]
+        one_budget = apart[0] < np.log(LIMITS.same_compute)
+        others = one_budget & (apart[1] > np.log(LIMITS.other_size))
+        worse = np.where(others, np.abs(loss[:, None] - loss), 0.0).max(axis=1)
+        if np.mean(worse > LIMITS.budget) > LIMITS.budgets:
+            yield (
+                f"in arm {arm['arm'].iloc[0]} runs of one compute and different sizes differ in "
+                f"loss by up to {100 * worse.max():.2g}%, so no law of compute alone holds; fit "
+                "a surface (`fit: {law: chinchilla}`), or give the best run of each compute"
+            )
+
+
 def _odd(of: Compared) -> Iterator[str]:
     """The pair of runs whose ratio of losses the trend of the other pairs does not foretell."""
     first, second = of.ends()
@@ -345,6 +374,7 @@ FINDERS: Mapping[str, Callable[[Compared], Iterator[str]]] = {
     "steep": _steep,
     "floor": _floor,
     "copies": _copies,
+    "budgets": _budgets,
     "order": _order,
     "odd": _odd,
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isoloss.multiplier.plausible import LIMITS, did_you_mean, told
+from isoloss.multiplier.plausible import LIMITS, did_you_mean, listed, told
 
 Row = Mapping[str, Any]
 
@@ -62,8 +62,9 @@ def _status(row: Row) -> str:
 
 def _no_partner(row: Row) -> str:
     models = row.get("unpaired_models", "")
-    near = did_you_mean(models.split(", "))
-    return f"no partner: {models}" + f" ({near})" * bool(near) if models else ""
+    names = models.split(", ")
+    near = did_you_mean(names)
+    return f"no partner: {listed(names)}" + f" ({near})" * bool(near) if models else ""
 
 
 def _undecided(row: Row) -> str:
@@ -99,6 +100,7 @@ RULES = (
     _doubt("steep"),
     _doubt("floor"),
     _doubt("copies"),
+    _doubt("budgets"),
     Rule("no_estimate", _no_estimate, refuses=True),
     Rule("multiplier", _multiplier, refuses=True),
     Rule("interval", _interval, refuses=True),
