@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "workflow/lib"
 TESTS = {  # the files of tests/unit that belong to a package, the quick and telling ones first
-    "cleaning": "curve_rules quality cleaning cli",
+    "cleaning": "curve_rules quality cleaning shard cli",
     "claims": "stages_claims",
     "fit": "laws newton surface isoflop envelope joint fitting diagnostics bootstrap",
     "flops": "flops_golden flops_conventions flops_conversion flops_pairs flops_parameters "

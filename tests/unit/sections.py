@@ -1,4 +1,4 @@
-"""Sections of a study with the defaults that the schema states, for tests of the stages."""
+"""A small study, and its sections with the defaults that the schema states."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,16 @@ from isoloss.study.validation import defaults, read_yaml
 
 SCHEMA = Path(__file__).parents[2] / "workflow/schemas/study.schema.yaml"
 DEFAULTS = defaults(read_yaml(SCHEMA))
+STUDY = """\
+title: New against old
+runs: data/s/runs.csv
+arms:
+  base: {label: Old, role: baseline}
+  new: {label: New}
+metrics:
+  loss: {label: Loss}
+compute: {headline: 6n_non_embedding}
+"""
 
 
 def section(name: str, **changes: Any) -> dict[str, Any]:

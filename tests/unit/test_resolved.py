@@ -10,17 +10,10 @@ from pathlib import Path
 import pytest
 from isoloss.study import kept, resolved, study
 from isoloss.study.validation import InputError
+from sections import STUDY
 
 LIBRARY = Path(__file__).parents[2] / "workflow/lib"
-STUDY = """\
-title: New against old
-runs: data/s/runs.csv
-arms:
-  base: {label: Old, role: baseline}
-  new: {label: New}
-metrics:
-  loss: {label: Loss}
-compute: {headline: 6n_non_embedding}
+MORE = """\
 multiplier: {at_loss: [2.1]}
 published: data/s/published.yaml
 tables: [fits]
@@ -40,7 +33,7 @@ def load(tmp_path, monkeypatch, root):
     Path("code/a.py").write_text("1\n")
     monkeypatch.setattr(kept, "code", lambda: tuple(kept.below(Path("code"))))
     Path("config/studies").mkdir(parents=True)
-    Path("config/studies/s.yaml").write_text(STUDY)
+    Path("config/studies/s.yaml").write_text(STUDY + MORE)
     for name in FILES:
         path = Path("data/s", name)
         path.parent.mkdir(parents=True, exist_ok=True)

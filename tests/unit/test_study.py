@@ -9,19 +9,9 @@ from isoloss.logs.paths import cell_files
 from isoloss.points.settings import Selection
 from isoloss.study import study
 from isoloss.study.validation import InputError, read_yaml
-from sections import DEFAULTS, section
+from sections import DEFAULTS, STUDY, section
 
 FIGURES, TABLES = ("scaling", "multiplier"), ("fits", "runs")
-STUDY = """\
-title: New against old
-runs: data/s/runs.csv
-arms:
-  base: {label: Old, role: baseline}
-  new: {label: New}
-metrics:
-  loss: {label: Loss}
-compute: {headline: 6n_non_embedding}
-"""
 SHEET = """\
 run,arm,model,log,parameters
 b1,base,1M,logs/b1.csv,1000000
