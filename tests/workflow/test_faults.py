@@ -5,6 +5,7 @@ the bytes of a run without one. Time stamps out of order and in the future are i
 """
 
 import contextlib
+import csv
 import fcntl
 import os
 import random
@@ -148,19 +149,40 @@ def test_a_run_that_is_refused_leaves_what_the_other_has_to_do_yet(small):
 # --- files and disks
 
 
-def test_a_log_that_vanishes_under_a_run_is_named(small):
-    begun = small.begun("check")
-    output = ""
+def reading(project):
+    """`make check`, begun, and what it has said until the logs are read."""
+    begun, output = project.begun("check"), ""
     while "reading and cleaning logs" not in output:
         line = begun.stdout.readline()
         assert line, output
         output += line
+    return begun, output
+
+
+def test_a_log_that_vanishes_under_a_run_is_named(small):
+    begun, output = reading(small)
     (small.folder / "data/tiny/logs/new-20M.csv").unlink()
     output += begun.communicate()[0]
     assert begun.returncode != 0
     assert small.told(output) == (
         "isoloss: data/tiny/logs/new-20M.csv: the file has vanished since the start. Run again."
     )
+
+
+def test_a_log_that_grows_under_a_run_stops_it_and_the_next_one_reads_all_of_it(small):
+    begun, output = reading(small)
+    log = small.folder / "data/tiny/logs/new-20M.csv"
+    lines = log.read_text().splitlines()
+    step, *rest = lines[-1].split(",")
+    with log.open("a") as file:
+        file.write(",".join([str(int(step) + 1), *rest]) + "\n")
+    output += begun.communicate()[0]
+    assert begun.returncode != 0
+    assert "data/tiny/logs/new-20M.csv: the file has changed since the start" in small.told(output)
+    small.make("check")
+    with (small.folder / "results/quality/tiny.csv").open() as table:
+        rows = {row["run"]: row for row in csv.DictReader(table)}
+    assert int(rows["new-20M"]["values"]) == len(lines)  # the header, and one line more
 
 
 @contextlib.contextmanager
