@@ -202,6 +202,28 @@ def test_a_value_with_two_reasons_carries_both_in_the_order_of_the_rules():
     ]
 
 
+def test_tokens_that_fall_back_are_flagged_as_such():
+    table = log([1, 2, 3, 4], [3.0, 2.9, 2.8, 2.7], tokens=[100.0, 200.0, 50.0, 300.0])
+    assert reasons(clean(table)) == [(3, "backward_tokens")]
+
+
+def test_what_was_superseded_beyond_a_divergence_keeps_its_own_reason():
+    values = np.concatenate([smooth(), np.full(60, 8.0) + 0.01 * np.arange(60)])
+    steps = [*range(1, 261)]
+    steps[249] = 249  # logged twice
+    found = dict(reasons(clean(log(steps, values))))
+    assert found[251] == "divergence"
+    flagged = [reason for step, reason in reasons(clean(log(steps, values))) if step == 249]
+    assert flagged == ["duplicate_step", "divergence"]
+
+
+@pytest.mark.parametrize(("rows", "found"), [(25, [(13, "spike")]), (24, [])])
+def test_a_curve_as_long_as_the_window_is_searched_for_spikes(rows, found):
+    values = smooth(rows)
+    values[12] += 2
+    assert reasons(clean(log(range(1, rows + 1), values), spike_window=25)) == found
+
+
 def test_all_rules_together():
     values = smooth()
     values[150] += 2
