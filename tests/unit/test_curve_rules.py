@@ -1,8 +1,10 @@
+from itertools import groupby
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from isoloss.cleaning.curve_rules import constant, diverged, out_of_order, spikes
+from isoloss.cleaning.curve_rules import _least_mad, constant, diverged, out_of_order, spikes
 
 NAN, INF = float("nan"), float("inf")
 USUAL = {"window": 51, "mads": 10.0, "rise": 0.05}
@@ -79,6 +81,37 @@ def test_a_rise_within_the_noise_is_no_divergence():
     assert diverged(y, **USUAL) is None
 
 
+def went(values, window, mads, rise):
+    """From which index a finite curve has diverged, by the definition."""
+    if len(values) < 10:
+        return None
+    size = min(window, len(values) // 2)
+    n = len(values) - size
+    firsts = [min(max(i - size // 2, 0), n) for i in range(len(values))]
+    level = np.array([np.median(values[first : first + size]) for first in firsts])
+    sd = 1.4826 * np.median(np.abs(values - level))
+    best = level.min()
+    near = np.flatnonzero(values <= best + 3 * sd)
+    tail = values[near[-1] + 1 :]
+    if len(tail) < 5:
+        return None
+    up = np.median(tail[-size:]) - best
+    return int(near[-1]) + 1 if up > max(mads * sd, rise * abs(best)) else None
+
+
+@pytest.mark.parametrize("mads", [1.5, 4.0, 8.0])
+@pytest.mark.parametrize("rise", [0.0, 0.02])
+def test_a_curve_has_diverged_as_by_the_definition(mads, rise):
+    random, found = np.random.default_rng(3), []
+    for _ in range(150):
+        n, window = random.integers(4, 200), random.integers(5, 40)
+        values = 2 + random.normal(0, 0.01, n)
+        values[int(random.uniform(0.3, 1) * n) :] += random.choice([0, 0.02, 0.05, 0.1, 0.2])
+        found.append(went(values, window, mads, rise))
+        assert diverged(values, window, mads, rise) == found[-1]
+    assert 10 < sum(each is not None for each in found) < 140
+
+
 def test_without_the_rule_a_rise_is_let_be():
     y = curve()
     y[600:] += 2
@@ -144,6 +177,24 @@ def test_a_smooth_curve_of_few_digits_is_not_constant():
     assert not constant(y, 20).any()
 
 
+def repeats(values, least):
+    """What is constant, by its definition."""
+    stretches = [len(list(equal)) for _, equal in groupby(values)]
+    flags = []
+    for i, length in enumerate(stretches):
+        near = [*stretches[max(0, i - 10) : i], *stretches[i + 1 : i + 11]]
+        long = length >= least and length >= least * (np.median(near) if near else 1)
+        flags += [False, *[long] * (length - 1)]
+    return flags
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(2, 6), st.lists(st.integers(1, 14), max_size=40))
+def test_every_stretch_is_held_against_its_neighbours_as_by_the_definition(least, lengths):
+    values = np.repeat(np.arange(len(lengths), dtype=float), lengths)
+    assert list(constant(values, least)) == repeats(values, least)
+
+
 # --- spikes
 
 
@@ -178,6 +229,24 @@ def test_every_value_is_judged_as_by_the_definition(window, digits, mads, values
     values = np.round(np.array(values, float), digits)
     here = [judged(values, i, window, mads) for i in range(len(values))]
     np.testing.assert_array_equal(spikes(values, window, mads), here)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(3, 40),
+    st.lists(st.one_of(st.integers(0, 3), st.floats(-9, 9)), min_size=40, max_size=90),
+)
+def test_what_a_mad_is_not_below_is_not_above_it(window, values):
+    """Where a value rises less than that allows, its window is not looked at."""
+    values = np.array(values, float)
+    windows = np.lib.stride_tricks.sliding_window_view(values, window)
+    medians = np.median(windows, axis=1, keepdims=True)
+    assert (_least_mad(values, window) <= np.median(np.abs(windows - medians), axis=1)).all()
+
+
+def test_what_a_mad_is_not_below_is_near_it_in_noise():
+    values = np.random.default_rng(4).normal(0, 1, 2000)
+    assert np.median(_least_mad(values, 51)) > 0.1  # 0.67 the MAD
 
 
 def test_a_long_curve_is_judged_like_a_short_one():
