@@ -212,7 +212,9 @@ def logged_mb(name, shard=None):
     """The megabytes of a study's raw files, or of those of one of its shards."""
     chosen = STUDIES[name]
     runs = SHARDS[name][shard] if shard else chosen.runs
-    paths = [chosen.table] if chosen.table else chain.from_iterable(map(chosen.files, runs))
+    paths = (
+        [chosen.table] if chosen.table else chain.from_iterable(map(chosen.files, runs))
+    )
     return sum(os.path.getsize(path) for path in paths if os.path.exists(path)) / 1e6
 
 
