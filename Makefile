@@ -42,7 +42,7 @@ define install
 	@touch $@
 endef
 
-.PHONY: all check report unlock setup test bench mutate faults fuzz audit clean help
+.PHONY: all check report bundle verify unlock setup test bench mutate faults fuzz audit clean help
 .DEFAULT_GOAL := all
 
 # What was looked up is kept by size, time stamp and inode; FRESH=1 looks at every byte again.
@@ -54,6 +54,7 @@ all: setup ## set up .venv and make every figure, table and claim
 	@echo "Open first: results/page/<study>.html, whether the logs can be trusted"
 	@echo "Figures: results/figure   Tables: results/table   Published numbers checked: results/claims"
 	@cat results/headline.txt
+	@$(ISOLOSS) published
 
 check: setup ## whether the logs can be trusted: no fits, a line a run, and where to see every curve
 	$(call make,-- check)
@@ -64,6 +65,12 @@ report: all ## the same as make, and all of it on one page: results/report/repor
 	@mkdir -p results/report
 	@$(SNAKEMAKE) --report results/report/report.html
 	@echo "The report: results/report/report.html"
+
+bundle: all .venv/ready-bundle ## one zip for reviewers: data, settings, program, results, with their digests
+	@$(ISOLOSS) bundle $(CHOSEN) --output $(or $(BUNDLE),results/bundle.zip)
+
+verify: setup ## make a bundle again elsewhere, from its raw logs, and compare every byte (BUNDLE=x.zip)
+	@$(ISOLOSS) verify $(or $(BUNDLE),results/bundle.zip)
 
 unlock: setup ## after a run was killed: take away the lock that it left
 	@$(SNAKEMAKE) --unlock

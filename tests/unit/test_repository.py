@@ -9,7 +9,7 @@ import tomllib
 from dataclasses import MISSING, fields
 from importlib.metadata import version
 from inspect import signature
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,8 @@ from snakemake.cli import get_argument_parser
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")  # for running; and for what checks
-HASHED = (*LOCKS, "requirements-slurm.lock")  # and for what hands jobs to Slurm
+# and for what hands jobs to Slurm, and what writes a bundle
+HASHED = (*LOCKS, "requirements-slurm.lock", "requirements-bundle.lock")
 RULES = {
     name: body
     for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
@@ -101,7 +102,7 @@ def test_each_lock_has_what_is_wanted_and_what_runs_needs_nothing_that_checks():
 def test_the_locks_agree_on_what_both_have(first, second):
     one, other = locked(first), locked(second)
     both = set(one) & set(other)
-    assert "packaging" in both
+    assert both
     assert {name: one[name] for name in both} == {name: other[name] for name in both}
 
 
@@ -110,6 +111,10 @@ def test_the_lock_for_slurm_adds_the_plugin_and_nothing_that_runs_here():
     plugin = "snakemake-executor-plugin-slurm"
     assert wanted("requirements-slurm.in") == {plugin}
     assert added == {plugin, f"{plugin}-jobstep"}
+
+
+def test_the_lock_for_bundles_adds_their_writer_and_what_it_needs():
+    assert set(locked("requirements-bundle.lock")) - set(locked()) == {"rocrate", "arcp", "click"}
 
 
 @pytest.mark.parametrize(
@@ -201,7 +206,8 @@ def test_the_package_needs_just_what_the_library_imports():
     others = imported - sys.stdlib_module_names - {"isoloss"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {"yaml": "pyyaml", "google_crc32c": "google-crc32c"}
-    assert {names.get(name, name) for name in others} == set(project["dependencies"])
+    needed = {*project["dependencies"], *chain(*project["optional-dependencies"].values())}
+    assert {names.get(name, name) for name in others} == needed
 
 
 @pytest.mark.parametrize("name", HASHED)

@@ -10,6 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from isoloss import status
+from isoloss.artifact import published
+from isoloss.artifact.moved import moved
+from isoloss.artifact.revision import results_of
+from isoloss.artifact.verify import verify
 from isoloss.cleaning.report import report as quality_report
 from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
 from isoloss.flops.report import lines
@@ -27,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"isoloss {given.name}: {error}", file=sys.stderr)
         return 2
-    print(text)
+    if text:
+        print(text)
     return 0
 
 
@@ -62,6 +67,41 @@ def current(given: argparse.Namespace) -> str:
 def why(given: argparse.Namespace) -> str:
     """What one result was made of and by, and what changed since."""
     return "\n".join(status.why(status.jobs(), given.result))
+
+
+def bundle(given: argparse.Namespace) -> str:
+    """One zip for reviewers; what writes it is set up by `make bundle` alone."""
+    from isoloss.artifact.bundle import write
+
+    studies = given.studies or read_yaml(Path("config/config.yaml"))["studies"]
+    made = write(given.output, studies, status.jobs(studies))
+    commit = made["commit"] or "none: what is here is not committed"
+    size = given.output.stat().st_size / 1e6
+    return f"{given.output}: {len(made['files'])} files, {size:.1f} MB; commit {commit}"
+
+
+def verified(given: argparse.Namespace) -> str:
+    """A bundle made again elsewhere, compared byte by byte; ValueError on a difference."""
+    found = verify(given.bundle)
+    same = f"{found.results - len(found.differences)} of {found.results} results are the same bytes"
+    if found.differences:
+        lines = [f"    {each.path}: {each.what}" for each in found.differences]
+        raise ValueError("\n".join([f"{given.bundle}: {same}", *lines]))
+    return f"{given.bundle}: {same}"
+
+
+def diff(given: argparse.Namespace) -> str:
+    """What moved between two folders of results, or two commits."""
+    with results_of(given.before) as before, results_of(given.after) as after:
+        return "\n".join(moved(before, after))
+
+
+def same(given: argparse.Namespace) -> str:
+    """How many results equal those that were published, as `make` says it at its end."""
+    if given.list:
+        jobs = status.jobs(read_yaml(Path("config/config.yaml"))["studies"])
+        return "".join(published.listed(path for job in jobs for path in job.outputs)).rstrip()
+    return "\n".join(published.told(published.compared()))
 
 
 def _checked(study: str) -> list[str]:
@@ -116,6 +156,25 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("why", help="what a result was made of, and what changed since")
     verb.set_defaults(verb=why)
     verb.add_argument("result", metavar="RESULT", help="a file, as results/multiplier/mine.csv")
+
+    verb = verbs.add_parser("bundle", help="one zip for reviewers (`make bundle` sets it up)")
+    verb.set_defaults(verb=bundle)
+    verb.add_argument("studies", nargs="*", metavar="STUDY", help="default: all")
+    verb.add_argument("--output", type=Path, default=Path("results/bundle.zip"), metavar="ZIP")
+
+    verb = verbs.add_parser("verify", help="make a bundle again elsewhere, and compare every byte")
+    verb.set_defaults(verb=verified)
+    verb.add_argument("bundle", type=Path, metavar="ZIP")
+
+    verb = verbs.add_parser("diff", help="which numbers moved between two results, and why")
+    verb.set_defaults(verb=diff)
+    either = "a folder of a project or of results, or a commit (made in a folder of its own)"
+    verb.add_argument("before", help=either)
+    verb.add_argument("after", nargs="?", default=".", help="default: this folder")
+
+    verb = verbs.add_parser("published", help="how many results equal those that were published")
+    verb.set_defaults(verb=same)
+    verb.add_argument("--list", action="store_true", help=f"the lines of {published.LIST}")
     return parser
 
 

@@ -69,7 +69,7 @@ def jobs(studies: Sequence[str] = ()) -> list[Job]:
             check=False,
         )
         if not plan.is_file():
-            text = done.stderr.strip().removeprefix("isoloss: ")
+            text = done.stderr.strip().rpartition("isoloss: ")[2]
             raise ValueError(text or "Snakemake could not plan")
         return list(_ordered(json.loads(plan.read_text(encoding="utf-8"))))
 
