@@ -18,6 +18,7 @@ from isoloss.cleaning.report import report as quality_report
 from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
 from isoloss.flops.report import lines
 from isoloss.flops.report import report as flops_report
+from isoloss.logs.explain import explain as explained
 from isoloss.study.validation import InputError, read_yaml
 
 COUNTED = tuple(name for name in CONVENTIONS if name != "logged")
@@ -104,6 +105,11 @@ def same(given: argparse.Namespace) -> str:
     return "\n".join(published.told(published.compared()))
 
 
+def explain(given: argparse.Namespace) -> str:
+    """What a log looks like, and how a study would read it."""
+    return "\n".join(explained(given.log, given.format, given.run))
+
+
 def _checked(study: str) -> list[str]:
     path = Path(f"config/studies/{study}.yaml")
     if not path.is_file():
@@ -148,6 +154,11 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "studies", nargs="*", metavar="STUDY", help="default: those of config/config.yaml"
     )
+    verb = verbs.add_parser("explain", help="what a log looks like, and how to have it read")
+    verb.set_defaults(verb=explain)
+    verb.add_argument("log", type=Path, metavar="FILE", help="a log, or a folder of logs")
+    verb.add_argument("--format", default="auto", help="read it as this (default: by content)")
+    verb.add_argument("--run", metavar="NAME", help="of a store of several, by name or id")
     verb = verbs.add_parser("status", help="which results are current, and why others are not")
     verb.set_defaults(verb=current)
     verb.add_argument("studies", nargs="*", metavar="STUDY", help="default: all")

@@ -4,6 +4,7 @@ import bz2
 import codecs
 import lzma
 import os
+import re
 import stat
 import tempfile
 import zlib
@@ -57,8 +58,14 @@ def looks_like(head: bytes) -> str:
         text = codecs.getincrementaldecoder("utf-8")().decode(head)  # may end in a character
     except UnicodeDecodeError:
         return "binary data"
-    if not all(c.isprintable() or c in "\t\n\r\f\x1b" for c in text):
+    if not all(c.isprintable() or c in "\t\n\r\f\x1b\b" for c in text):
         return "binary data"
+    if not text.strip():
+        return "an empty file"
+    if kind := next((kind for kind, sign in _TEXTS.items() if sign.search(text)), None):
+        return kind
+    if _is_program(text):
+        return "a program's source"
     return f"text, in lines of about {len(text) // (text.count(chr(10)) + 1)} characters"
 
 
@@ -77,10 +84,33 @@ _OTHERS = {
     b"\x93NUMPY": "a NumPy array",
     b"\x89HDF": "an HDF5 file",
     b"SQLite format 3": "an SQLite database",
-    b"<!DOCTYPE": "a web page",
-    b"<html": "a web page",
     b"-----BEGIN": "a key or certificate",
 }
+
+
+# What other texts are, by their first words; a program by three lines of its grammar.
+_TEXTS = {
+    "a Git LFS pointer: the log itself is not here; fetch it by `git lfs pull`": re.compile(
+        r"\Aversion https://git-lfs"
+    ),
+    "a git-annex pointer: the log itself is not here; fetch it by `git annex get`": re.compile(
+        r"\A\S{0,200}/annex/objects/"
+    ),
+    "a web page, as of an error or a log-in, in place of a log": re.compile(
+        r"\A\s{0,999}<(?:!doctype html|html|head)\b", re.IGNORECASE
+    ),
+    "an XML document, as of an error, in place of a log": re.compile(r"\A\s{0,999}<\?xml\b"),
+}
+_CODE = re.compile(
+    r"[ \t]*(?:import \w|from [\w.]+ import |(?:async )?def \w+\(|class \w+\b[^,\n]*[:{]|#include |"
+    r"return\b|(?:el)?if [^\n]*:$|for \w[^\n]* in [^\n]*:$)"
+)
+
+
+def _is_program(text: str) -> bool:
+    """Whether three lines, and one in twenty, are those of a program's source."""
+    lines = text.splitlines()
+    return sum(bool(_CODE.match(line)) for line in lines) >= max(3, len(lines) / 20)
 
 
 class _Gzip:

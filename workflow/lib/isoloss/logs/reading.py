@@ -97,6 +97,8 @@ def read(
     }
     names = {name for source in by_source.values() for name in _names(source)}
     logged = names | {name for source in by_source.values() for name in source.columns}
+    if not logged and not any(source.quarantine for source in by_source.values()):
+        raise _nothing(entries[0].files[0], kind.name)
     try:
         columns = wanted.resolve(kind.preset, names, logged)
     except LogError as error:
@@ -158,6 +160,16 @@ def _one(path: Path, kind: Format, keep: frozenset[str], notes: list[str]) -> So
         raise
     notes += [f"{path.as_posix()}: {note}" for note in (*own, *source.notes)]
     return source
+
+
+def _nothing(path: Path, name: str) -> LogError:
+    """What to say of a file in which a format finds no record at all, whole or broken."""
+    kind = opening.looks_like(opening.head(path)) if path.stat().st_size else "an empty file"
+    where = path.as_posix()
+    return LogError(
+        f"{where}: nothing in it is of format {name}; it looks like {kind}; see `isoloss explain "
+        f"{where}`"
+    )
 
 
 def _names(source: Source) -> set[str]:

@@ -85,6 +85,7 @@ class Format:
         of the run are left out. Absent: every file is read by itself, with `read`.
     read_columns: the same, for the given names only: what keeps a wide log small in memory.
     generic: yields to any other format that recognises the file, as CSV does to Lightning's.
+    named: it is used only where it is named, as it would recognise far too much.
     cumulative: each file repeats the history from the first step on; what two files have in common
         is read once.
     """
@@ -96,4 +97,5 @@ class Format:
     read_all: Callable[[Mapping[str, Open], str | None], dict[str, Source]] | None = None
     read_columns: Callable[[BinaryIO, frozenset[str]], Source] | None = None
     generic: bool = False
+    named: bool = False
     cumulative: bool = False

@@ -35,7 +35,7 @@ def recognise(path: Path) -> Format | None:
 
     None if no format recognises it.
     """
-    hits = _sniffed(path, FORMATS)
+    hits = _sniffed(path, [format for format in FORMATS if not format.named])
     hits = [format for format in hits if not format.generic] or hits
     if len(hits) > 1:
         names = ", ".join(format.name for format in hits)
@@ -64,11 +64,18 @@ def _unknown(path: Path) -> LogError:
     """What to say of a file that no format recognises."""
     if path.stat().st_size == 0:
         return LogError(f"{path.as_posix()}: the file is empty")
+    head = _head(path)
+    kind = opening.looks_like(head)
+    pairs = "; it has numbers with names, which format `pairs` reads" if _has_pairs(head) else ""
     return LogError(
-        f"{path.as_posix()}: no log format recognises it; it looks like "
-        f"{opening.looks_like(_head(path))}; name its `format:`, one of "
+        f"{path.as_posix()}: no log format recognises it; it looks like {kind}{pairs}; see "
+        f"`isoloss explain {path.as_posix()}`, or name its `format:`, one of "
         f"{', '.join(sorted(BY_NAME))}"
     )
+
+
+def _has_pairs(head: bytes) -> bool:
+    return opening.looks_like(head).startswith("text") and BY_NAME["pairs"].sniff(head)
 
 
 def chosen(paths: Paths, name: str, notes: list[str]) -> tuple[Format, list[Entry]]:
@@ -93,7 +100,15 @@ def chosen(paths: Paths, name: str, notes: list[str]) -> tuple[Format, list[Entr
             else:
                 raise _unknown(file)
     if not kinds:
-        raise LogError(f"{text(paths)}: no log of {'any' if wanted is None else name} format found")
+        where = text(paths)
+        message = f"{where}: no log of {'any' if wanted is None else name} format found"
+        if left_out:
+            first = left_out[0].as_posix()
+            message += (
+                f"; {first} looks like {opening.looks_like(_head(left_out[0]))}; see `isoloss "
+                f"explain {first}`"
+            )
+        raise LogError(message)
     if len(kinds) > 1:
         which = "; ".join(f"{kind}: {files[0].as_posix()}" for kind, files in kinds.items())
         raise LogError(f"{text(paths)}: logs of several formats ({which}); name one as `format:`")
