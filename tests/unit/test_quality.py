@@ -253,7 +253,7 @@ def test_every_row_is_kept_flagged_or_quarantined(checked):
 
 def test_values_lost_on_the_way_are_an_error(checked):
     _, table = checked({"a": curve(1), "b": curve(2)})
-    short = table.assign(kept=table["kept"] - 1, digest="", without="")
+    short = table.assign(kept=table["kept"] - 1, digest="", without="", doubts="")
     rules = Quality(**section("quality"))
     with pytest.raises(AssertionError, match="lost"):
         quality(short, sheet("a", "b"), [], lambda _: None, exclude={}, settings=rules)

@@ -22,6 +22,8 @@ ADVICE = {
     "truncated": "let it finish, or correct `training_tokens`; `quality: {truncated: exclude}` "
     "leaves such runs out",
     "copied": "find out whose values they are; runs that branch off one checkpoint share its past",
+    "axis": "see whether steps and tokens are right; name their columns (`log:`), take other runs "
+    "out of the log, or correct the run sheet (docs/logs.md)",
     "incomplete": "log that metric, or take it out of `metrics:`",
     "backward_tokens": "the counter was reset: leave `log.tokens` out and give `tokens_per_step`",
     "constant": "the logger repeated itself: see the picture",

@@ -16,7 +16,16 @@ COMPARED = ("run", "metric", "step", "tokens", "value")
 # four as the study says; the others say where to look.
 FINDINGS = (
     *("unreadable", "empty", "divergence", "duplicate", "truncated", "copied"),
-    *("incomplete", "backward_tokens", "constant", "quarantined", "non_finite", "spike", "lossy"),
+    *(
+        "axis",
+        "incomplete",
+        "backward_tokens",
+        "constant",
+        "quarantined",
+        "non_finite",
+        "spike",
+        "lossy",
+    ),
 )
 COUNTED = ("backward_tokens", "constant", "quarantined", "spike")
 
@@ -70,7 +79,7 @@ def quality(
         if name in exclude:
             row["reason"] = f"excluded: {' '.join(exclude[name].split())}"
         rows.append(row)
-    table = pd.DataFrame(rows).drop(columns=["without", "digest"])
+    table = pd.DataFrame(rows).drop(columns=["without", "digest", "doubts"])
     lost = table[table["rows"] != table["kept"] + table["flagged"] + table["quarantined"]]
     if not lost.empty:
         raise AssertionError(f"values were lost:\n{lost}")
@@ -125,6 +134,8 @@ def _found(
         yield "empty", "no value is kept"
     elif row["without"]:
         yield "incomplete", f"no value of {row['without'].replace(';', ', ')} is kept"
+    if row["doubts"]:
+        yield "axis", row["doubts"]
     if row["divergence"]:
         yield "divergence", f"diverged at {_at(row['divergence_step'], row['divergence_tokens'])}"
     if row["duplicate_of"]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from isoloss.cleaning.audit import audit
 from isoloss.cleaning.clean import clean
 from isoloss.cleaning.settings import Cleaning
 from isoloss.cleaning.summary import summary
@@ -45,7 +46,8 @@ def shard(
     for run in runs:
         got = ingest(run, metrics, folder, reading)
         cleaned = None if got.table is None else clean(got.table, cleaning)
-        row = summary(cleaned, got.row, list(metrics))
+        doubts = "" if got.table is None else "; ".join(audit(got.table, got.axis))
+        row = summary(cleaned, got.row | {"doubts": doubts}, list(metrics))
         tables = {} if cleaned is None else _tables(cleaned)
         yield Cleaned(row, got.quarantine, tables)
 

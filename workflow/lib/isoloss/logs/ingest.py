@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import shorten
 from traceback import extract_tb, format_exception
@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from isoloss.logs.axis import Axis
 from isoloss.logs.paths import cell_paths
 from isoloss.logs.reading import Log, read
 from isoloss.logs.records import LogError
@@ -26,11 +27,13 @@ class Ingested:
     """The long table (see `isoloss.logs.read`), the run in one row, and one row a broken record.
 
     table: None where the log cannot be read, or cannot be used; the row says why in `error`.
+    axis: how the step was chosen.
     """
 
     table: pd.DataFrame | None
     row: dict[str, Any]
     quarantine: pd.DataFrame
+    axis: Axis = field(default_factory=Axis)
 
 
 def ingest(
@@ -67,7 +70,7 @@ def ingest(
         "notes": " | ".join(note for note in got.notes if note not in got.lossy),
     }
     got.quarantine.insert(0, "run", run["run"])
-    return Ingested(table, row, got.quarantine)
+    return Ingested(table, row, got.quarantine, got.axis)
 
 
 def _read(

@@ -18,6 +18,9 @@ Rows = dict[str, npt.NDArray[Any]]
 _ROLES = ("step", "tokens", "samples", "compute", "wall_time")
 # The largest double, near enough: how some stores write infinity.
 _LARGEST = 1.797e308
+# Seconds since 1970 reach this in the year 5138; milliseconds, micro- and nanoseconds are beyond.
+_SECONDS = 1e11
+MIXED_TIMES = "wall times are in different units from row to row; they have been made seconds"
 _SLICE = 1 << 18
 # Columns above this size are not copied, and share one value if they hold only one: they cannot be
 # written to.
@@ -68,6 +71,7 @@ def long_rows(
     if several:
         order = _order(np.concatenate(offsets), rows)
         rows = {name: column[order] for name, column in rows.items()}
+    rows["wall_time"] = _seconds(rows["wall_time"], notes)
     rows["step"] = _carried(rows["step"])
     if units.step_base != 1:
         rows["step"] = rows["step"] + (1 - units.step_base)
@@ -87,6 +91,21 @@ def long_rows(
     if infinite.any():
         rows["value"] = np.where(infinite, np.copysign(np.inf, rows["value"]), rows["value"])
     return rows
+
+
+def _seconds(time: Floats, notes: list[str]) -> Floats:
+    """Wall times in seconds: what is too large for seconds since 1970 is milliseconds and so on,
+    row by row."""
+    largest = float(np.fmax.reduce(time, initial=0.0))
+    if not largest > _SECONDS or not np.isfinite(largest):
+        return time
+    seconds = time.copy()
+    for _ in range(3):
+        seconds = np.where(seconds > _SECONDS, seconds / 1000, seconds)
+    large = time > _SECONDS
+    if not large[~np.isnan(time)].all():
+        notes.append(MIXED_TIMES)
+    return seconds
 
 
 def _order(offsets: npt.NDArray[np.int64], rows: Rows) -> npt.NDArray[np.int64]:

@@ -1,15 +1,16 @@
 """Reads logs of any format into one long table: one row a logged value of a wanted metric."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from isoloss.logs import opening, sources
 from isoloss.logs.assembly import assembled, ordered
+from isoloss.logs.axis import Axis, choice
 from isoloss.logs.columns import Wanted
-from isoloss.logs.longtable import Rows, long_rows
+from isoloss.logs.longtable import MIXED_TIMES, Rows, long_rows
 from isoloss.logs.paths import Entry, Paths
 from isoloss.logs.records import Format, LogError, Source
 from isoloss.logs.tokens import Units
@@ -29,6 +30,7 @@ class Log:
     format: the name of the format.
     notes: what a reader of the table should know.
     lossy: those of the notes that say what the log has lost: digits, points, steps between.
+    axis: how the step was chosen.
     """
 
     table: pd.DataFrame
@@ -36,6 +38,7 @@ class Log:
     format: str
     notes: tuple[str, ...]
     lossy: tuple[str, ...] = ()
+    axis: Axis = field(default_factory=Axis)
 
 
 def detect(path: Paths) -> str:
@@ -108,6 +111,9 @@ def read(
         f"the log has no column {columns.metrics[name]!r} for metric {name}" for name in absent
     ]
     quarantine = _quarantine(by_source, max_bad_fraction)
+    blocks = [block for source in by_source.values() for block in source.blocks]
+    axis = choice(columns.step, step is not None, kind, blocks, logged)
+    del blocks
     units = Units(step_base, sequence_length, tokens_per_step)
     by_name: dict[str, Rows] = {}
     aggregations: list[str] = []
@@ -122,7 +128,8 @@ def read(
     order = ordered(by_name, kind.cumulative, notes)
     files = [(name, by_name.pop(name)) for name in order]
     table, lossy = assembled(run, files, list(columns.metrics), aggregations, digits, notes)
-    return Log(table, quarantine, kind.name, tuple(notes), tuple(lossy))
+    axis = replace(axis, mixed_times=MIXED_TIMES in notes)
+    return Log(table, quarantine, kind.name, tuple(notes), tuple(lossy), axis)
 
 
 def _sources(
