@@ -9,6 +9,7 @@ import pytest
 from isoloss.fit.diagnose import diagnoses
 from isoloss.fit.fit import fits
 from isoloss.fit.settings import Fitting
+from isoloss.multiplier.digits import shown
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.settings import Comparison
 from isoloss.paper import style
@@ -279,10 +280,10 @@ def test_scaling_shows_stars_dashed_laws_their_equations_and_the_arrow(figures):
     assert f"{law['coefficient']:#.4g}" in labels[1]
     assert f"{-law['exponent']:.4f}" in labels[1]
     row = t["multiplier"].query("headline").iloc[0]
+    value, low, high = shown(row["multiplier"], row["ci_low"], row["ci_high"])
     texts = [text.get_text() for text in axes.texts]
     assert any(
-        f"{row['multiplier']:.2f}$\\times$ at loss {row['loss']:g}" in text
-        and f"95%: {row['ci_low']:.2f} to {row['ci_high']:.2f}" in text
+        f"{value}$\\times$ at loss {row['loss']:g}" in text and f"95%: {low} to {high}" in text
         for text in texts
     )
     arrow = next(a for a in axes.texts if a.arrow_patch is not None)

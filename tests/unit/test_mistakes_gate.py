@@ -325,7 +325,7 @@ def outcome(row: dict[str, object], line: str) -> str:
     if not found.headline:
         assert ": no headline: " in line
         return "refused"
-    assert f"{row['multiplier']:.2f}x" in line
+    assert f"{row['multiplier']:.3f}x" in line or f"{row['multiplier']:.2f}x" in line
     return "flagged" if set(found.reasons) - {"undecided"} else "told"
 
 

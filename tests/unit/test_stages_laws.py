@@ -188,6 +188,7 @@ def row(**changes):
         "extrapolated": False,
         "unpaired_models": "",
         "doubts": "",
+        "n_runs": 5,
     } | changes
 
 
@@ -197,7 +198,7 @@ def lines(*rows):
 
 def test_the_headline_is_one_line_with_interval_loss_and_convention():
     assert lines(row(), row(headline=False, multiplier=9.0)) == [
-        "kimi-linear: 1.15x at loss 2.1 (95% 1.13 to 1.18), 6n_with_head"
+        "kimi-linear: 1.155x at loss 2.1 (95% 1.134 to 1.176, n = 5), 6n_with_head"
     ]
 
 
@@ -229,14 +230,31 @@ def test_a_number_that_cannot_be_is_no_headline_and_the_line_says_what_to_do():
     assert lines(wrong) == [f"kimi-linear: {expected}"]
     several = [row(), row(multiplier=1.2, ci_high=1.3), wrong]
     assert lines(*several) == [
-        "kimi-linear: 1.15x to 1.20x over 2 metrics (95% 1.13 to 1.30), 6n_with_head; "
+        "kimi-linear: 1.15x to 1.20x over 2 metrics (95% 1.13 to 1.30, n = 5), 6n_with_head; "
         "no headline in 1 of 3: run a has 4e+08 parameters; correct it"
     ]
 
 
 def test_what_is_doubtful_alone_stands_beside_the_number():
-    line = lines(row(doubts="odd: runs a and b differ; check both", status="mla at_bound"))[0]
-    assert line.endswith("; law in doubt: mla at_bound; runs a and b differ; check both")
+    line = lines(row(doubts="odd: runs a and b differ; check both"))[0]
+    assert line.endswith("6n_with_head; runs a and b differ; check both")
+
+
+def test_of_several_warnings_the_one_that_matters_most_is_told():
+    doubtful = row(doubts="odd: check both", status="mla at_bound", unpaired_models="1.4B")
+    more = "; {} more in results/multiplier/kimi-linear.csv"
+    assert lines(doubtful)[0].endswith("6n_with_head; check both" + more.format(2))
+    fewer = doubtful | {"doubts": ""}
+    assert lines(fewer)[0].endswith("6n_with_head; law in doubt: mla at_bound" + more.format(1))
+    refused = row(doubts="copies: remove it")
+    assert lines(fewer, refused)[0].endswith(
+        "6n_with_head; no headline in 1 of 2: remove it" + more.format(2)
+    )
+
+
+def test_the_runs_of_the_arm_that_has_fewer_are_counted():
+    assert "to 1.176, n = 3), " in lines(row(n_runs=3))[0]
+    assert ", n = 3), " in lines(row(), row(n_runs=3))[0]
 
 
 def test_a_label_spelt_in_two_ways_is_asked_about():
@@ -248,8 +266,8 @@ def test_several_metrics_give_a_range_and_how_many_are_weak():
     table = [row(multiplier=m, ci_low=m - 0.1, ci_high=m + 0.1) for m in (0.8, 1.05, 1.3)]
     table[2]["extrapolated"] = True
     assert lines(*table) == [
-        "kimi-linear: 0.80x to 1.30x over 3 metrics (95% 0.70 to 1.40), 6n_with_head; "
-        "not told from 1 by the data in 1 of 3; extrapolated in 1 of 3"
+        "kimi-linear: 0.80x to 1.30x over 3 metrics (95% 0.70 to 1.40, n = 5), 6n_with_head; "
+        "extrapolated in 1 of 3; 1 more in results/multiplier/kimi-linear.csv"
     ]
 
 
@@ -269,7 +287,7 @@ def test_the_best_of_several_candidates_has_the_interval_that_holds_for_all_of_t
     worse = {"multiplier": 1.05, "ci_low": 1.01, "ci_high": 1.1} | at_once
     worse |= {"ci_low_simultaneous": 0.99, "candidate": "newer"}
     best, other = lines(row(**at_once), row(**worse))
-    assert best.endswith("; best of 2, with 1.10 to 1.20 for all 2 comparisons at once")
+    assert best.endswith("; best of 2, with 1.100 to 1.200 for all 2 comparisons at once")
     assert other.endswith(
         "; one of 2, with 0.99 to 1.20 for all 2 comparisons at once; "
         "not told from 1 among 2 comparisons"

@@ -24,6 +24,7 @@ FIT = pd.DataFrame(
         "exponent_after": float("nan"),
         "law": "power",
         "headline_law": True,
+        "status": "converged",
     }
 )
 MULTIPLIER = pd.DataFrame(
@@ -155,6 +156,27 @@ def test_a_number_that_is_no_headline_is_marked_and_the_caption_says_why(written
     assert r"Not to be believed: run a\_1 has loss 40; give nats." in tex
     _, clean = written("multipliers", multiplier=MULTIPLIER)
     assert "ddagger" not in clean
+
+
+def test_laws_that_the_points_do_not_tell_are_marked_be_there_one_law_or_several(written):
+    told = "The points do not tell this law's parameters."
+    for name, sound in (("fits", FIT), ("multipliers", MULTIPLIER)):
+        _, clean = written(name, **{name.removesuffix("s"): sound})
+        assert "dagger" not in clean
+        one = sound.assign(status=["converged"] + ["new at_bound"] * (len(sound) - 1))
+        several = one.assign(headline_law=False, law="power", method="huber_log")
+        for made, where in ((one, r"New\_1 100\%$^{\dagger}$"), (several, r"power$^{\dagger}$")):
+            _, tex = written(name, **{name.removesuffix("s"): made})
+            assert where in tex
+            assert told in tex
+
+
+def test_digits_follow_the_interval(written):
+    narrow = MULTIPLIER.assign(multiplier=1.25194, ci_low=1.24618, ci_high=1.25742)
+    _, tex = written("multipliers", multiplier=narrow)
+    assert "1.252 & [1.246, 1.257]" in tex
+    _, tex = written("multipliers", multiplier=narrow.assign(ci_low=0.87, ci_high=1.9))
+    assert "1.25 & [0.87, 1.90]" in tex
 
 
 def test_runs_stand_with_their_compute_under_the_headline_convention(written):

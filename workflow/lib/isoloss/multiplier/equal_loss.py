@@ -192,6 +192,7 @@ def multiplier(
             "pure_error_degrees_of_freedom": found.pure_freedom,
             "lack_of_fit_p": found.lack_of_fit,
             "n_points": min(a.loss.size for a in arms),
+            "n_runs": min(len(set(a.run)) for a in arms),
             "extrapolated": outside,
             "reason": _reasons(arms, losses, log_c, found),
         }

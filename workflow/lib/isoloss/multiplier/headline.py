@@ -5,16 +5,18 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from isoloss.multiplier.digits import shown
 from isoloss.multiplier.verdict import RULES, Verdict, verdict
 
 
 def headline(study: str, multipliers: pd.DataFrame) -> list[str]:
-    """One line a candidate: multiplier, loss, interval, convention, and what weakens them.
+    """One line a candidate: multiplier, loss, interval, runs, convention, and what weakens it most.
 
-    `kimi-linear: 1.15x at loss 2.1 (95% 1.13 to 1.18), 6n_with_head`. With several metrics the
-    line gives the range over those that may be a headline. Where there is none it says what is
-    wrong and what to do: `tiny: no headline: run base-40M has 4e+08 parameters and is called 40M
-    (10 x); correct ...`. multipliers: the multiplier table.
+    `kimi-linear: 1.155x at loss 2.1 (95% 1.134 to 1.176, n = 5), 6n_with_head`, n the runs of the
+    arm that has fewer. With several metrics the line gives the range over those that may be a
+    headline. Where there is none it says what is wrong and what to do: `tiny: no headline: run
+    base-40M has 4e+08 parameters and is called 40M (10 x); correct ...`. Of several warnings the
+    line has the first, and how many more there are. multipliers: the multiplier table.
     """
     lines = []
     chosen = multipliers[multipliers["headline"]]
@@ -26,10 +28,12 @@ def headline(study: str, multipliers: pd.DataFrame) -> list[str]:
         if not any(sound):
             lines.append(f"{name}: no headline: {refused[0]}")
             continue
-        weak = [*_of_many(candidate, chosen), *_weak([one for one in judged if one.headline])]
+        weak = _weak([one for one in judged if one.headline])
         if refused:
-            weak.append(f"no headline in {len(refused)} of {len(rows)}: {refused[0]}")
-        lines.append("; ".join([f"{name}: {_numbers(rows[sound])}", *weak]))
+            weak.insert(0, f"no headline in {len(refused)} of {len(rows)}: {refused[0]}")
+        more = [f"{len(weak) - 1} more in results/multiplier/{study}.csv"] * (len(weak) > 1)
+        said = [_numbers(rows[sound]), *_of_many(candidate, chosen), *weak[:1], *more]
+        lines.append(f"{name}: {'; '.join(said)}")
     return lines
 
 
@@ -40,28 +44,25 @@ def _of_many(candidate: object, chosen: pd.DataFrame) -> list[str]:
     if chosen["candidate"].nunique() == 1 or "simultaneous" not in chosen:
         return []
     rows = sound[sound["candidate"] == candidate]
-    low, high = rows["ci_low_simultaneous"].min(), rows["ci_high_simultaneous"].max()
+    ends = rows["ci_low_simultaneous"].min(), rows["ci_high_simultaneous"].max()
+    _, low, high = shown(rows["multiplier"].iloc[0], *ends)
     place = "best of" if best.idxmax() == candidate else "one of"
     return [
-        f"{place} {chosen['candidate'].nunique()}, with {low:.2f} to {high:.2f} for all "
+        f"{place} {chosen['candidate'].nunique()}, with {low} to {high} for all "
         f"{rows['simultaneous'].iloc[0]} comparisons at once"
     ]
 
 
 def _numbers(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    percent = f"{100 * first['confidence']:g}%"
+    ends = rows["ci_low"].min(), rows["ci_high"].max()
+    value, low, high = shown(rows["multiplier"].min(), *ends)
+    known = f"({100 * first['confidence']:g}% {low} to {high}, n = {rows['n_runs'].min()})"
     if len(rows) == 1:
-        line = (
-            f"{first['multiplier']:.2f}x at loss {first['loss']:g} "
-            f"({percent} {first['ci_low']:.2f} to {first['ci_high']:.2f})"
-        )
+        line = f"{value}x at loss {first['loss']:g} {known}"
     else:
-        low, high = rows.min(numeric_only=True), rows.max(numeric_only=True)
-        line = (
-            f"{low['multiplier']:.2f}x to {high['multiplier']:.2f}x over {len(rows)} metrics "
-            f"({percent} {low['ci_low']:.2f} to {high['ci_high']:.2f})"
-        )
+        most, _, _ = shown(rows["multiplier"].max(), *ends)
+        line = f"{value}x to {most}x over {len(rows)} metrics {known}"
     return f"{line}, {first['counted_in']}"
 
 

@@ -104,13 +104,14 @@ RULES = (
     Rule("no_estimate", _no_estimate, refuses=True),
     Rule("multiplier", _multiplier, refuses=True),
     Rule("interval", _interval, refuses=True),
-    Rule("undecided", _undecided),
-    Rule("extrapolated", _when(lambda row: row["extrapolated"], "extrapolated")),
-    Rule("status", _status),
-    Rule("scatter", _scatter),
-    Rule("lack_of_fit", _lack_of_fit),
+    # What weakens a number: what may be wrong in it before what it cannot tell.
     _doubt("order", refuses=False),
     _doubt("odd", refuses=False),
+    Rule("extrapolated", _when(lambda row: row["extrapolated"], "extrapolated")),
+    Rule("status", _status),
+    Rule("undecided", _undecided),
+    Rule("lack_of_fit", _lack_of_fit),
+    Rule("scatter", _scatter),
     Rule("no_partner", _no_partner),
 )
 

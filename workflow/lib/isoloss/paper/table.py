@@ -11,6 +11,7 @@ import pandas as pd
 
 from isoloss.files import whole
 from isoloss.fit.registry import LAWS
+from isoloss.multiplier.digits import shown
 from isoloss.multiplier.verdict import verdict
 from isoloss.paper.style import convention_label
 from isoloss.tables import FLOAT_FORMAT, harmless
@@ -35,7 +36,7 @@ def fits(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
     floors = [plus_minus(*x) for x in _columns(fit, "floor", "floor_se")]
     text = pd.DataFrame(
         {
-            "Arm": fit["arm"].map(words["arms"]).map(escape),
+            "Arm": _named(fit, "arm", words),
             "Metric": fit["metric"].map(words["metrics"]).map(escape),
             "Convention": fit["convention"].map(convention_label),
             **_laws(fit),
@@ -54,7 +55,7 @@ def fits(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
         f"Scaling laws {' and '.join(f'$L = {form}$' for form in forms)} ($L$ in nats, $C$ in "
         f"PFLOP/s-days): {', '.join(names[:-1])} and {names[-1]} with standard errors."
     )
-    return Table(fit, text, caption + _untold(text))
+    return Table(fit, text, caption + _untold(fit))
 
 
 def _break(fit: pd.DataFrame) -> dict[str, list[str]]:
@@ -77,19 +78,16 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     judged = [verdict(row) for row in table.to_dict("records")]
     mark = ["$^{*}$" if "extrapolated" in one.reasons else "" for one in judged]
     no = ["" if one.headline else r"$^{\ddagger}$" for one in judged]
+    numbers = [shown(*row) for row in _columns(table, "multiplier", "ci_low", "ci_high")]
     text = pd.DataFrame(
         {
-            "Candidate": table["candidate"].map(words["arms"]).map(escape),
+            "Candidate": _named(table, "candidate", words),
             "Metric": table["metric"].map(words["metrics"]).map(escape),
             "Convention": table["counted_in"].map(convention_label),
             **_laws(table),
             "Loss": [f"{loss:.4g}{sign}" for loss, sign in zip(table["loss"], mark, strict=True)],
-            "Multiplier": [
-                f"{x:.3f}{sign}" for x, sign in zip(table["multiplier"], no, strict=True)
-            ],
-            "Interval": [
-                f"[{low:.3f}, {high:.3f}]" for low, high in _columns(table, "ci_low", "ci_high")
-            ],
+            "Multiplier": [f"{x}{sign}" for (x, _, _), sign in zip(numbers, no, strict=True)],
+            "Interval": [f"[{low}, {high}]" for _, low, high in numbers],
             **_at_once(table),
             "Pairing": table["pairing"],
         }
@@ -105,7 +103,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
             f" All at once: intervals that hold for the {table['simultaneous'].iloc[0]} "
             "comparisons of the headline together."
         )
-    caption += _untold(text)
+    caption += _untold(table)
     if any(mark):
         caption += " $^{*}$Outside the losses that both arms reached."
     if any(no):
@@ -118,8 +116,9 @@ def _at_once(table: pd.DataFrame) -> dict[str, list[str]]:
     """Intervals that hold for all comparisons at once, where there are several."""
     if table["simultaneous"].iloc[0] < 2:
         return {}
-    ends = _columns(table, "ci_low_simultaneous", "ci_high_simultaneous")
-    return {"All at once": [f"[{low:.3f}, {high:.3f}]" for low, high in ends]}
+    ends = _columns(table, "multiplier", "ci_low_simultaneous", "ci_high_simultaneous")
+    numbers = [shown(*row) for row in ends]
+    return {"All at once": [f"[{low}, {high}]" for _, low, high in numbers]}
 
 
 # Symbol of a stated quantity, and where it is stated.
@@ -213,13 +212,23 @@ def _laws(table: pd.DataFrame) -> dict[str, Any]:
     """The columns that tell laws and methods apart, where there are several."""
     if not _several(table):
         return {}
-    mark = np.where(table["status"] == "converged", "", "$^{\\dagger}$")
-    return {"Law": table["law"].map(_plain) + mark, "Method": table["method"].map(_plain)}
+    return {"Law": table["law"].map(_plain) + _mark(table), "Method": table["method"].map(_plain)}
 
 
-def _untold(text: pd.DataFrame) -> str:
+def _mark(table: pd.DataFrame) -> Any:
+    """A dagger at laws that the points do not tell: where there is one law, at what it is of."""
+    return np.where(table["status"] == "converged", "", "$^{\\dagger}$")
+
+
+def _named(table: pd.DataFrame, column: str, words: Mapping[str, Any]) -> pd.Series:
+    """The labels of arms, with the mark of their law where no column tells laws apart."""
+    labels = table[column].map(words["arms"]).map(escape)
+    return labels if _several(table) else labels + _mark(table)
+
+
+def _untold(table: pd.DataFrame) -> str:
     """What the mark of a law means, where there is one."""
-    marked = "Law" in text and text["Law"].str.contains("dagger").any()
+    marked = (table["status"] != "converged").any()
     return " $^{\\dagger}$The points do not tell this law's parameters." if marked else ""
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isoloss.fit.along import band, counted_in, equation, is_surface, losses, on_axis
+from isoloss.multiplier.digits import shown
 from isoloss.multiplier.verdict import verdict
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
@@ -124,6 +125,7 @@ def arrow(axes: Axes, row: Mapping[str, Any]) -> None:
     weak = [*judged.words("extrapolated"), *["no headline: see the table"] * bool(judged.refused)]
     start = row["candidate_compute_pflop_s_days"]
     end, loss = start * row["multiplier"], row["loss"]
+    value, low, high = shown(row["multiplier"], row["ci_low"], row["ci_high"])
     axes.annotate(
         "",
         xy=(end, loss),
@@ -139,8 +141,7 @@ def arrow(axes: Axes, row: Mapping[str, Any]) -> None:
         zorder=4,
     )
     axes.annotate(
-        f"{row['multiplier']:.2f}$\\times$ at loss {loss:g}\n"
-        f"({100 * row['confidence']:g}%: {row['ci_low']:.2f} to {row['ci_high']:.2f})"
+        f"{value}$\\times$ at loss {loss:g}\n({100 * row['confidence']:g}%: {low} to {high})"
         + "".join(f"\n{words}" for words in weak),
         xy=(min(start, end), loss),
         xytext=(-5, -5),
