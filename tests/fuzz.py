@@ -3,10 +3,12 @@
 `make fuzz`, `make fuzz INPUTS=2000 SEED=3 TARGETS="wandb study"`; or
 `python tests/fuzz.py [--inputs N] [--seed S] [--folder F] [targets ...]`.
 An input is a folder of files, made from the fixtures of the tests by a few mutations, or from an
-earlier input with a new outcome. It is a finding if it ends in anything but the readers' and the
-loader's own errors, in more than one line, in more than 2 seconds of processor time or in 512 MB;
-or if a value comes out that no fixture holds, where the format has checksums. Findings are kept in
-`.fuzz`; `python tests/fuzz.py TARGET --again FOLDER` tries one again.
+earlier input with a new outcome. A log is given to its format's reader alone, in memory; those
+with a new outcome and one in sixteen others are read as the pipeline reads them, from files. It is
+a finding if it ends in anything but the readers' and the loader's own errors, in more than one
+line, in more than 2 seconds of processor time or in 512 MB; or if a value comes out that no fixture
+holds, where the format has checksums. Findings are kept in `.fuzz`;
+`python tests/fuzz.py TARGET --again FOLDER` tries one again.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import re
 import resource
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -26,9 +29,10 @@ import tempfile
 import traceback
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache, partial
 from io import BytesIO
 from itertools import product
 from multiprocessing.pool import ThreadPool
@@ -38,8 +42,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from isoloss.logs import LogError, read
+from isoloss.logs.columns import Wanted
 from isoloss.logs.formats.tfrecord import masked_crc
+from isoloss.logs.records import Format, Source
 from isoloss.logs.registry import BY_NAME
+from isoloss.paper.figures import formulas
 from isoloss.study import study
 from isoloss.study.validation import InputError, read_yaml
 from log_lines import SHAPES
@@ -47,6 +54,8 @@ from log_lines import SHAPES
 ROOT = Path(__file__).resolve().parents[1]
 Files = dict[str, bytes]
 SECONDS, MEMORY, LONGEST = 2, 512 << 20, 2000
+WHOLE = 16  # one in so many inputs is read from files, whatever its reader said
+LARGE = 1 << 15  # an input from which no others are made, unless the fixtures are larger
 DATA, FINDINGS = ROOT / "tests/data", ROOT / ".fuzz"
 # Threads of libraries set aside addresses that they never use.
 SINGLE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
@@ -56,10 +65,12 @@ NEXT = b"\xf7next"  # between records that are not sealed yet
 @dataclass(frozen=True)
 class Target:
     """What is fuzzed. attempt: reads the folder and gives words for what came out; raises
-    AssertionError for what must not. seal: from mutated to readable files."""
+    AssertionError for what must not. glance: the same in memory, by a part of the way. seal: from
+    mutated to readable files."""
 
     seeds: list[Files]
     attempt: Callable[[Path], Iterable[str]]
+    glance: Callable[[Files], Iterable[str]] | None = None
     seal: Callable[[bytes], bytes] = bytes
     name: str = ""  # of the only file that is mutated
 
@@ -162,11 +173,15 @@ class Mutator:
 
 # --- logs
 
+Known = Callable[[], set[float]]
 
-def reading(format: str, known: Callable[[], set[str]] | None = None) -> Any:
-    """A function that reads a log. known: every value that may come out."""
 
-    def attempt(folder: Path) -> Iterator[str]:
+def logs(
+    seeds: list[Files], format: str, seal: Callable[[bytes], bytes] = bytes, known: Known = set
+) -> Target:
+    """Logs of a format. known: every value that may come out; none for any."""
+
+    def whole(folder: Path) -> Iterator[str]:
         inside = list(folder.iterdir())
         path = inside[0] if len(inside) == 1 and inside[0].is_file() else folder
         try:
@@ -177,15 +192,60 @@ def reading(format: str, known: Callable[[], set[str]] | None = None) -> Any:
         table = log.table
         assert table["offset"].ge(0).all(), "an offset below zero"
         assert table["segment"].is_monotonic_increasing, "segments out of order"
-        # What has been cut off before its checksum cannot be verified.
-        if known and not any("too early" in note for note in log.notes):
-            values = set(map(repr, table["value"].tolist()))
-            assert values <= known(), f"changed values: {sorted(values - known())[:3]}"
+        unchanged(table["value"].tolist(), log.notes, known())
         yield f"{len(table) > 0} {sorted(table['metric'].unique())}"[:60]
         yield from (outline(note) for note in log.notes)
         yield from (outline(reason) for reason in log.quarantine["reason"])
 
-    return attempt
+    def glance(files: Files) -> Iterator[str]:
+        for kind in [BY_NAME[format]] if format in BY_NAME else sniffed(files):
+            yield kind.name
+            try:
+                sources = sources_of(kind, files)
+            except LogError as error:
+                yield said(error)
+                continue
+            for source in sources.values():
+                yield from described(source, known())
+
+    return Target(seeds, whole, glance, seal)
+
+
+def unchanged(values: Iterable[float], notes: Iterable[str], known: set[float]) -> None:
+    """Whether all values are known; what has been cut off before its checksum cannot be told."""
+    if known and not any("too early" in note for note in notes):
+        new = {value for value in values if value == value} - known
+        assert not new, f"changed values: {sorted(new)[:3]}"
+
+
+def sniffed(files: Files) -> list[Format]:
+    """The formats that recognise one of the files."""
+    return [kind for kind in BY_NAME.values() if any(map(kind.sniff, files.values()))]
+
+
+def sources_of(kind: Format, files: Files) -> Mapping[str, Source]:
+    """The files as the reader of their format reads them."""
+    if kind.read_all:
+        return kind.read_all({path: partial(BytesIO, data) for path, data in files.items()}, None)
+    if kind.read_columns:
+        keep = Wanted().names(kind.preset)
+        return {
+            path: kind.read_columns(BytesIO(data), keep) for path, data in sorted(files.items())
+        }
+    return {path: kind.read(BytesIO(data)) for path, data in sorted(files.items())}
+
+
+def described(source: Source, known: set[float]) -> Iterator[str]:
+    """What a reader made of a file."""
+    for block in source.blocks:
+        offsets = block.table["offset"].to_numpy()
+        assert (offsets >= 0).all(), "an offset below zero"
+        columns = [name for name in block.table.column_names if name != "offset"]
+        yield f"{len(offsets) > 0} {len(columns)} {block.aggregation}"[:60]
+        for name in columns if known else ():
+            unchanged(block.table[name].drop_null().to_pylist(), source.notes, known)
+    yield from (outline(note) for note in source.notes)
+    yield from (outline(bad.reason) for bad in source.quarantine)
 
 
 def said(error: ValueError) -> str:
@@ -201,7 +261,7 @@ def outline(text: str) -> str:
     return re.sub(r"'.*?'|`.*?`|\(.*?\)|\d[\d,.]*|\S*/\S*", "#", text)[:100]
 
 
-def short(data: bytes, head: int = 24, tail: int = 10) -> bytes:
+def short(data: bytes, head: int = 9, tail: int = 5) -> bytes:
     """The first and the last lines of a text."""
     lines = data.splitlines(keepends=True)
     return data if len(lines) <= head + tail else b"".join(lines[:head] + lines[-tail:])
@@ -237,20 +297,20 @@ def plain() -> Iterator[tuple[str, Target]]:
             for run in sorted((LOGS / FOLDERS[name]).iterdir()):
                 seeds.append(folder(run, shorten=True))
         for shape in (value for key, value in SHAPES.items() if key.split()[0] == name):
-            text = shape.text(range(1, 31), diverges=25).removeprefix(shape.header)
+            text = shape.text(range(10, 22), diverges=20).removeprefix(shape.header)
             seeds.append({"log": (shape.header[-2000:] + text).encode()})
-        yield name, Target(seeds, reading(name))
+        yield name, logs(seeds, name)
     for name, file in (("llmc", "stdout_0.txt"), ("llmc-main", "log124M/main.log")):
         data = [short((LOGS / "llmc" / run / file).read_bytes()) for run in RUNS]
-        yield name, Target([{"log": text} for text in data], reading(name))
+        yield name, logs([{"log": text} for text in data], name)
     states = [(LOGS / "hf_trainer" / run / "trainer_state.json").read_bytes() for run in RUNS]
     states = [text[:1500] + text[-1500:] for text in states] + [text[:3000] for text in states]
-    yield "huggingface", Target([{"log": text} for text in states], reading("huggingface"))
+    yield "huggingface", logs([{"log": text} for text in states], "huggingface")
     chart = b'"Step","a - train/loss","a - train/loss__MIN","a - train/loss__MAX"\n'
     chart += b"".join(b'"%d","%.3f","2.0","3.0"\n' % (i, 2 + 1 / i) for i in range(1, 30))
-    yield "wandb-chart", Target([{"log": chart}], reading("wandb-chart"))
+    yield "wandb-chart", logs([{"log": chart}], "wandb-chart")
     everything = [{"log": data} for _, target in plain_seeds() for data in target]
-    yield "auto", Target(everything, reading("auto"))
+    yield "auto", logs(everything, "auto")
 
 
 def plain_seeds() -> Iterator[tuple[str, list[bytes]]]:
@@ -269,19 +329,26 @@ def parquet() -> Target:
         file = BytesIO()
         pq.write_table(pa.table({k: list(v) for k, v in columns.items()}), file, compression=codec)
         seeds.append({"log": file.getvalue()})
-    return Target(seeds, reading("parquet"))
+    return logs(seeds, "parquet")
 
 
 COMPRESSED = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+ROWS = [f"{i},{9 / i!r}\n".encode() for i in range(1, 200)]  # of tests/data/compressed.csv.zst
 
 
 def compressed() -> Iterator[tuple[str, Target]]:
-    """Compressed text, whose checksums leave no value changed."""
-    rows = [f"{i},{9 / i!r}" for i in range(1, 400)]
-    known = {repr(9 / i) for i in range(1, 400)}
-    text = "\n".join(["step,loss", *rows, ""]).encode()
-    for name, compress in COMPRESSED.items():
-        yield name, Target([{"log": compress(text)}], reading("csv", lambda: known))
+    """Compressed text, one stream or two, whose checksums leave no value changed."""
+    head, half = b"step,loss\n", len(ROWS) // 2
+    first, second = head + b"".join(ROWS[:half]), b"".join(ROWS[half:])
+    kinds = {
+        name: [pack(first + second), pack(first) + pack(second)]
+        for name, pack in COMPRESSED.items()
+    }
+    kinds["zstd"] = [(DATA / "compressed.csv.zst").read_bytes()]  # zstd --check
+    known = {9 / i for i in range(1, 200)}
+    for name, texts in kinds.items():
+        target = logs([{"log": text} for text in texts], "csv", known=lambda: known)
+        yield name, replace(target, glance=None)
 
 
 # --- binary logs
@@ -289,24 +356,22 @@ def compressed() -> Iterator[tuple[str, Target]]:
 
 def tensorboard_seeds() -> list[Files]:
     found = [folder(run) for run in sorted((LOGS / "tensorboard").iterdir())]
-    return [{name: data[:6000] for name, data in files.items()} for files in found]
+    return [{name: data[:3000] for name, data in files.items()} for files in found]
 
 
 def wandb_seeds() -> list[Files]:
     found = [folder(run) for run in sorted((LOGS / "wandb").iterdir())]
-    return [{name: data[:9000] for name, data in files.items()} for files in found]
+    return [{name: data[:5000] for name, data in files.items()} for files in found]
 
 
-def known_of(format: str, seeds: list[Files]) -> Callable[[], set[str]]:
+def known_of(format: str, seeds: list[Files]) -> Known:
     """Every value that the fixtures hold, read once."""
 
     @cache
-    def known() -> set[str]:
-        sources = [
-            BY_NAME[format].read(BytesIO(data)) for files in seeds for data in files.values()
-        ]
-        tables = [block.table for source in sources for block in source.blocks]
-        return {repr(x) for table in tables for column in table.columns for x in column.to_pylist()}
+    def known() -> set[float]:
+        every = [data for files in seeds for data in files.values()]
+        blocks = [block for data in every for block in BY_NAME[format].read(BytesIO(data)).blocks]
+        return {x for block in blocks for column in block.table.columns for x in column.to_pylist()}
 
     return known
 
@@ -365,14 +430,29 @@ def binary() -> Iterator[tuple[str, Target]]:
         ("tensorboard", tensorboard_seeds(), tfrecords, tfrecord),
         ("wandb", wandb_seeds(), chunks, leveldb),
     ):
-        yield name, Target(seeds, reading(name, known_of(name, seeds)))
+        yield name, logs(seeds, name, known=known_of(name, seeds))
         bare = [{path: opened(data) for path, data in files.items()} for files in seeds]
-        yield f"{name}-sealed", Target(bare, reading(name), seal)
+        yield f"{name}-sealed", logs(bare, name, seal)
     yield "parquet", parquet()
     mlruns = LOGS / "mlflow/mlruns"
-    yield "mlflow_file", Target([folder(mlruns, shorten=True)], reading("mlflow_file"))
-    database = gzip.decompress((LOGS / "mlflow/mlflow.db.gz").read_bytes())
-    yield "mlflow_sqlite", Target([{"mlflow.db": database}], reading("mlflow_sqlite"))
+    yield "mlflow_file", logs([folder(mlruns, shorten=True)], "mlflow_file")
+    yield "mlflow_sqlite", logs([{"mlflow.db": small_database()}], "mlflow_sqlite")
+
+
+def small_database() -> bytes:
+    """MLflow's database with a few rows of each run, and without what is not read."""
+    with tempfile.TemporaryDirectory() as home:
+        path = Path(home, "mlflow.db")
+        path.write_bytes(gzip.decompress((LOGS / "mlflow/mlflow.db.gz").read_bytes()))
+        database = sqlite3.connect(path, isolation_level=None)
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            if table not in ("runs", "metrics"):
+                database.execute(f'DROP TABLE "{table}"')
+        database.execute("DELETE FROM metrics WHERE step > 200")
+        database.execute("VACUUM")
+        database.close()
+        return path.read_bytes()
 
 
 # --- studies
@@ -444,9 +524,14 @@ def loading(folder: Path) -> Iterator[str]:
         os.chdir(ROOT)
 
 
-schema = cache(read_yaml)
-# Schemas are the same for every input; reading them takes longer than all the rest.
-study.read_yaml = lambda path: (schema if path.parent == SCHEMAS else read_yaml)(path)
+@lru_cache(64)
+def parsed(path: Path, content: bytes) -> dict[str, Any]:
+    return read_yaml(path)
+
+
+# Of most inputs only one file differs from others; reading the rest takes longer than all else.
+study.read_yaml = lambda path: parsed(path, path.read_bytes() if path.is_file() else b"")
+formulas.broken = lru_cache(64)(formulas.broken)
 
 
 def studies() -> Iterator[tuple[str, Target]]:
@@ -482,19 +567,21 @@ class Finding:
     said: str
 
 
-def attempt(target: Target, files: Files, home: Path) -> tuple[frozenset[str], str]:
-    """The outcome of one input, and what is wrong with it."""
+def outcome(target: Target, files: Files, home: Path | None) -> tuple[frozenset[str], str]:
+    """The outcome of one input, and what is wrong with it; without a home by a glance."""
 
     def stop(*_: object) -> None:
         raise TooLong(f"more than {SECONDS} s")
 
     sealed = {name: target.seal(data) for name, data in files.items()}
-    with tempfile.TemporaryDirectory(dir=home) as place:
-        write(Path(place), sealed)
+    with tempfile.TemporaryDirectory(dir=home) if home else nullcontext("") as place:
+        if home:
+            write(Path(place), sealed)
         before = signal.signal(signal.SIGPROF, stop)
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
-            return frozenset(target.attempt(Path(place))), ""
+            attempt = target.attempt(Path(place)) if home else target.glance(sealed)
+            return frozenset(attempt), ""
         except (Exception, TooLong) as error:
             frames = [
                 f for f in traceback.extract_tb(error.__traceback__) if "/isoloss/" in f.filename
@@ -509,18 +596,28 @@ def attempt(target: Target, files: Files, home: Path) -> tuple[frozenset[str], s
 def fuzz(target: Target, inputs: int, seed: str, home: Path) -> tuple[list[Finding], int]:
     """Try so many inputs; what was found, one of a kind, and how many outcomes there were."""
     corpus = list(target.seeds)
+    largest = max(LARGE, *(sum(map(len, files.values())) for files in corpus))
     mutator = Mutator(corpus, seed, target.name)
     outcomes: set[frozenset[str]] = set()
     found: dict[str, Finding] = {}
-    for number in range(inputs):
-        files = target.seeds[number] if number < len(target.seeds) else mutator.input()
-        outcome, wrong = attempt(target, files, home)
+
+    def is_new(files: Files, place: Path | None) -> bool:
+        """Whether an input ends well, and as none before."""
+        came, wrong = outcome(target, files, place)
         if wrong:
             found.setdefault(outline(wrong), Finding(files, wrong))
-        elif outcome not in outcomes:
-            outcomes.add(outcome)
-            if sum(map(len, files.values())) < 1 << 17 and len(corpus) < 2000:
-                corpus.append(files)
+            return False
+        before = len(outcomes)
+        outcomes.add(came)
+        return len(outcomes) > before
+
+    for number in range(inputs):
+        files = target.seeds[number] if number < len(target.seeds) else mutator.input()
+        new = target.glance is not None and is_new(files, None)
+        if target.glance is None or new or number % WHOLE == 0:
+            new |= is_new(files, home)
+        if new and len(corpus) < 2000 and sum(map(len, files.values())) <= largest:
+            corpus.append(files)
     return list(found.values()), len(outcomes)
 
 
@@ -564,7 +661,7 @@ def main() -> int:
         parser.error(f"no target {unknown[0]}; there are {', '.join(known)}")
     if chosen.again:
         with tempfile.TemporaryDirectory() as home:
-            print(*attempt(known[chosen.targets[0]], folder(chosen.again), Path(home)))
+            print(*outcome(known[chosen.targets[0]], folder(chosen.again), Path(home)))
         return 0
     if chosen.home:
         return alone(chosen.targets[0], chosen.inputs, chosen.seed, chosen.home)
