@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from isoloss.multiplier.settings import Gate
 from isoloss.study.validation import defaults, read_yaml
 
 SCHEMA = Path(__file__).parents[2] / "workflow/schemas/study.schema.yaml"
@@ -22,3 +23,8 @@ compute: {headline: 6n_non_embedding}
 def section(name: str, **changes: Any) -> dict[str, Any]:
     """The keys of a section, some of them changed."""
     return {**DEFAULTS[name], **changes}
+
+
+def gate(**changes: Any) -> Gate:
+    """What is believed, some of it changed."""
+    return Gate(**section("gate", **changes))

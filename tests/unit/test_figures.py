@@ -29,6 +29,7 @@ from isoloss.study.validation import read_yaml
 from isoloss.units import PFLOP_S_DAY
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
+from sections import gate
 
 CONVENTIONS = ["6n_with_head", "matmul_causal"]
 ARMS = {"base": "Old & tried", "new": "New", "newer": "Newer"}
@@ -84,6 +85,7 @@ def tables(arms=("base", "new"), metrics=("loss",)):
         baseline="base",
         headline=CONVENTIONS[0],
         settings=Comparison([], "model", confidence=0.95, grid=11, margin=0.25),
+        gate=gate(),
     )
     words = {
         "title": "Made up",

@@ -14,10 +14,11 @@ from isoloss.fit.fit import fits
 from isoloss.fit.settings import Fitting
 from isoloss.multiplier.headline import headline
 from isoloss.multiplier.multiplier import multipliers
-from isoloss.multiplier.plausible import did_you_mean, doubts, sizes, told
+from isoloss.multiplier.plausible import did_you_mean, doubts, sizes
 from isoloss.multiplier.settings import Comparison
 from isoloss.multiplier.verdict import verdict
 from isoloss.units import PFLOP_S_DAY
+from sections import gate
 
 TRUTH = 1.25
 SIZES = {"40M": 4e7, "80M": 8e7, "160M": 1.6e8, "320M": 3.2e8, "640M": 6.4e8}
@@ -61,6 +62,7 @@ def judged(points: pd.DataFrame) -> tuple[dict[str, object], str]:
         baseline="base",
         headline=str(points["convention"].iloc[0]),
         settings=COMPARED,
+        gate=gate(),
     )
     (line,) = headline("tiny", table)
     return table[table["headline"]].iloc[0].to_dict(), line
@@ -346,7 +348,8 @@ def test_no_mistake_gives_a_confident_wrong_headline(mistake):
 @pytest.mark.parametrize("seed", range(20))
 def test_a_clean_ladder_has_no_doubts(seed):
     row, line = judged(ladder(seed))
-    assert (row["doubts"], outcome(row, line)) == ("", "told")
+    assert set(verdict(row).reasons) <= {"undecided"}
+    assert outcome(row, line) == "told"
 
 
 def test_one_budget_tried_with_other_sizes_is_no_grid():
@@ -359,7 +362,7 @@ def test_one_budget_tried_with_other_sizes_is_no_grid():
     ]
     for more in ([one], seeds):
         row, _ = judged(pd.concat([points, *more], ignore_index=True).drop_duplicates("run"))
-        assert "budgets" not in told(str(row["doubts"]))
+        assert "budgets" not in verdict(row).reasons
 
 
 def test_public_runs_whose_labels_are_rough_have_no_doubts():
@@ -369,7 +372,7 @@ def test_public_runs_whose_labels_are_rough_have_no_doubts():
     arms = [points[points["arm"] == row["arm"]] for row in fitted]
     assert len(arms) > 2
     for other, row in zip(arms[1:], fitted[1:], strict=True):
-        assert doubts(arms[0], other, [fitted[0], row]) == ""
+        assert doubts(arms[0], other, [fitted[0], row], gate()) == {}
 
 
 @pytest.mark.parametrize(
@@ -392,7 +395,7 @@ def test_a_law_that_cannot_be_is_named(law, rule):
         {"arm": "new", "law": "power_floor"} | law,
     ]
     arms = [points[points["arm"] == row["arm"]] for row in fitted]
-    found = told(doubts(arms[0], arms[1], fitted))
+    found = doubts(arms[0], arms[1], fitted, gate())
     assert list(found) == ([rule] if rule else [])
     assert all("arm new" in words for words in found.values())
 
@@ -402,7 +405,7 @@ def test_runs_of_one_compute_are_in_no_order_for_a_law_of_n_and_d():
     points.loc[points["run"] == "new-320M", "loss"] *= 1.2
     arms = [points[points["arm"] == arm] for arm in ("base", "new")]
     fitted = [{"arm": arm, "law": "chinchilla", "exponent": 0.05} for arm in ("base", "new")]
-    assert doubts(arms[0], arms[1], fitted) == ""
+    assert doubts(arms[0], arms[1], fitted, gate()) == {}
 
 
 @pytest.mark.parametrize(

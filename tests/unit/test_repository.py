@@ -18,6 +18,7 @@ from isoloss import logs
 from isoloss.cleaning.settings import Cleaning, Quality
 from isoloss.flops.settings import Compute
 from isoloss.logs.settings import Reading
+from isoloss.multiplier.settings import Gate
 from isoloss.points.settings import Selection
 from isoloss.study import study
 from isoloss.study.validation import InputError, defaults, read_yaml, validate
@@ -438,7 +439,10 @@ def test_config_readme_and_schemas_agree_on_keys_and_defaults():
             assert re.match("(required|none|the|where)\\b", stated[key]), key
             continue
         value = rule["default"]
-        shown = f"[{', '.join(value)}]" if isinstance(value, list) else str(value)
+        shown = str(value).lower() if isinstance(value, bool) else str(value)
+        if isinstance(value, list):
+            items = (item if isinstance(item, str) else f"{item:g}" for item in value)
+            shown = f"[{', '.join(items)}]"
         shown = "none" if value in ([], {}) else shown
         assert re.match(rf"`?{re.escape(shown)}(?![\w.]*\w)", stated[key]), (
             f"{key} is {value}, but config/README.md says {stated[key]}"
@@ -455,7 +459,7 @@ def test_every_default_fits_its_own_schema():
 def test_defaults_stand_in_the_schema_alone():
     """Sections have no defaults of their own; `isoloss.read` has those of section `log`."""
     rules = defaults(read_yaml(ROOT / "workflow/schemas/study.schema.yaml"))
-    for kind in (Cleaning, Quality, Selection, Reading, Compute):
+    for kind in (Cleaning, Quality, Selection, Reading, Compute, Gate):
         given = {field.name: field.default for field in fields(kind)}
         assert {value for value in given.values() if value is not MISSING} <= {None, ()}
     read = {name: it.default for name, it in signature(logs.read).parameters.items()}

@@ -7,9 +7,10 @@ from isoloss.fit.registry import LAWS
 from isoloss.multiplier.equal_loss import Arm, influence, log_interval, multiplier
 from isoloss.multiplier.intervals import delta
 from isoloss.multiplier.scatter import GROWTH, WIDER, delta_t
-from isoloss.multiplier.verdict import verdict
+from isoloss.multiplier.verdict import judge
 from numpy.testing import assert_allclose
 from scipy import stats
+from sections import gate
 
 AT = np.array([2.3 * 16**-0.053])  # The end of the ladder.
 COMPUTE = np.geomspace(1, 16, 6)
@@ -132,11 +133,11 @@ def test_scatter_that_grows_is_in_the_table_and_in_the_headline():
     row = multiplier(*growing(), AT).iloc[0]
     assert row["interval"] == "scatter_t"
     assert row["pairing"] == "paired"
-    judged = verdict(row.to_dict() | {"status": "converged"})
+    judged = judge(row.to_dict() | {"status": "converged"}, gate(), {})
     assert judged.headline
     assert f"scatter grows {row['scatter_growth']:.1f} x with size" in judged.words("scatter")
     even = row.to_dict() | {"scatter_growth": 1.1, "status": "converged"}
-    assert not verdict(even).words("scatter")
+    assert not judge(even, gate(), {}).words("scatter")
 
 
 def test_the_growth_turns_round_where_the_small_sizes_are_the_noisy_ones():
@@ -202,6 +203,6 @@ def test_laws_that_miss_the_means_of_seeds_are_told():
         pair = [arm(m, e, sizes) for m, e in zip((1, 1.3), errors, strict=True)]
         row = multiplier(*pair, AT).iloc[0].to_dict() | {"status": "converged"}
         assert_allclose(row["pure_error_sd"], 1e-3, rtol=0.4)
-        told.append(verdict(row).words("lack_of_fit"))
+        told.append(judge(row, gate(), {}).words("lack_of_fit"))
     assert told[0] == []
     assert told[1][0].startswith("laws miss the means of seeds (p = ")

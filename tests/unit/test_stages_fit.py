@@ -13,6 +13,7 @@ from isoloss.fit.settings import Fitting
 from isoloss.multiplier import multiplier as stage
 from isoloss.multiplier.settings import Comparison
 from isoloss.points.from_table import tabled_points
+from sections import gate
 
 KIMI = {  # losses of data/kimi-linear at the compute of 6N with head
     "mla": [2.2497, 2.1515, 2.0875, 2.0504, 2.0022],
@@ -37,7 +38,9 @@ COMPARED = {
 def multipliers(*tables, baseline, headline, **settings):
     """The stage, its settings by name."""
     made = Comparison(**settings)
-    return stage.multipliers(*tables, baseline=baseline, headline=headline, settings=made)
+    return stage.multipliers(
+        *tables, baseline=baseline, headline=headline, settings=made, gate=gate()
+    )
 
 
 def ladder(losses=KIMI, loss_se=0.002):

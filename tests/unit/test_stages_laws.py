@@ -6,9 +6,12 @@ import pytest
 from isoloss.fit.fit import fits
 from isoloss.fit.fitting import FitError
 from isoloss.fit.settings import Fitting
-from isoloss.multiplier.headline import headline
+from isoloss.multiplier.headline import headline, none_refused
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.settings import Comparison
+from isoloss.multiplier.summary import summary
+from isoloss.multiplier.verdict import cell, judge, verdict
+from sections import gate
 
 SIZES = {"1M": 0.1, "2M": 0.4, "4M": 1.6, "8M": 6.4}
 
@@ -48,7 +51,9 @@ def compared(table, headline="x", **changes):
         "margin": 0.25,
     }
     made = Comparison(**settings | changes)
-    return multipliers(fitted(table), table, baseline="base", headline=headline, settings=made)
+    return multipliers(
+        fitted(table), table, baseline="base", headline=headline, settings=made, gate=gate()
+    )
 
 
 # --- fit
@@ -193,7 +198,8 @@ def row(**changes):
 
 
 def lines(*rows):
-    return headline("kimi-linear", pd.DataFrame(rows))
+    judged = [one | {"doubts": cell(judge(one, gate(), verdict(one).found))} for one in rows]
+    return headline("kimi-linear", pd.DataFrame(judged))
 
 
 def test_the_headline_is_one_line_with_interval_loss_and_convention():
@@ -242,7 +248,7 @@ def test_what_is_doubtful_alone_stands_beside_the_number():
 
 def test_of_several_warnings_the_one_that_matters_most_is_told():
     doubtful = row(doubts="odd: check both", status="mla at_bound", unpaired_models="1.4B")
-    more = "; {} more in results/multiplier/kimi-linear.csv"
+    more = "; {} more in results/multiplier/kimi-linear.md"
     assert lines(doubtful)[0].endswith("6n_with_head; check both" + more.format(2))
     fewer = doubtful | {"doubts": ""}
     assert lines(fewer)[0].endswith("6n_with_head; law in doubt: mla at_bound" + more.format(1))
@@ -267,7 +273,7 @@ def test_several_metrics_give_a_range_and_how_many_are_weak():
     table[2]["extrapolated"] = True
     assert lines(*table) == [
         "kimi-linear: 0.80x to 1.30x over 3 metrics (95% 0.70 to 1.40, n = 5), 6n_with_head; "
-        "extrapolated in 1 of 3; 1 more in results/multiplier/kimi-linear.csv"
+        "extrapolated in 1 of 3; 1 more in results/multiplier/kimi-linear.md"
     ]
 
 
@@ -292,3 +298,23 @@ def test_the_best_of_several_candidates_has_the_interval_that_holds_for_all_of_t
         "; one of 2, with 0.99 to 1.20 for all 2 comparisons at once; "
         "not told from 1 among 2 comparisons"
     )
+
+
+def test_a_refused_headline_is_an_error_where_the_study_is_strict():
+    sound, wrong = row(), row(doubts="loss: run a has loss 40; give nats")
+    none_refused(lines(sound))
+    for rows in ([wrong], [sound, wrong], [sound, wrong | {"candidate": "newer"}]):
+        with pytest.raises(ValueError, match=r"run a has loss 40; give nats .*strict: true"):
+            none_refused(lines(*rows))
+
+
+def test_the_summary_has_every_reported_number_with_what_was_found_and_left_out():
+    made = compared(points(noise=0.002), at_loss=[2.5, 2.0])
+    text = summary("tiny", made, points().assign(used=False, reason="excluded: a | b"))
+    head, found, *_, out = text.split("\n## ")
+    assert head.startswith("# tiny: compute multipliers over base\n")
+    assert head.count("\n| new | loss | x | power, least_squares_log | 2") == 2
+    assert "| 2 | " in head
+    assert "new, loss, x, power, least_squares_log, loss 2: extrapolated" in found
+    assert out.count("excluded: a") == 8
+    assert "nan to nan" not in head

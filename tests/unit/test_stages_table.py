@@ -47,6 +47,7 @@ MULTIPLIER = pd.DataFrame(
         "extrapolated": [False, True, False],
         "pairing": "paired",
         "headline_law": True,
+        "doubts": "",
     }
 )
 RUNS = pd.DataFrame(

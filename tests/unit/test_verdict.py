@@ -1,8 +1,9 @@
 """The verdict on a row of the multiplier table."""
 
 import pytest
-from isoloss.multiplier.plausible import BETWEEN, FINDERS
-from isoloss.multiplier.verdict import RULES, verdict
+from isoloss.multiplier.plausible import FINDERS
+from isoloss.multiplier.verdict import BETWEEN, RULES, cell, judge, verdict
+from sections import gate
 
 SOUND = {
     "multiplier": 1.15,
@@ -38,28 +39,54 @@ SOUND = {
     ],
 )
 def test_every_rule_is_found_alone_and_together(changes, reasons, headline):
-    found = verdict(SOUND | changes)
+    found = judge(SOUND | changes, gate(), {})
     assert found.reasons == reasons
     assert found.headline is headline
     assert len(found.words()) == len(reasons)
 
 
 def test_the_words_are_those_of_the_row():
-    found = verdict(SOUND | {"ci_low": 0.9, "status": "mla at_bound"})
+    found = judge(SOUND | {"ci_low": 0.9, "status": "mla at_bound"}, gate(), {})
     assert found.words() == ["law in doubt: mla at_bound", "not told from 1 by the data"]
     assert found.words("undecided", "extrapolated") == ["not told from 1 by the data"]
 
 
 def test_of_many_models_without_a_partner_five_are_named():
     five, six = (", ".join(f"{i}B" for i in range(1, n)) for n in (6, 7))
-    assert verdict(SOUND | {"unpaired_models": five}).words() == [f"no partner: {five}"]
-    assert verdict(SOUND | {"unpaired_models": six}).words() == [f"no partner: {five} and 1 more"]
+    for models, told in ((five, five), (six, f"{five} and 1 more")):
+        found = judge(SOUND | {"unpaired_models": models}, gate(), {})
+        assert found.words() == [f"no partner: {told}"]
 
 
 def test_every_doubt_has_its_rule():
     assert set(FINDERS) < {rule.name for rule in RULES}
-    cell = BETWEEN.join(f"{name}: what; is: wrong" for name in FINDERS)
-    found = verdict(SOUND | {"doubts": cell})
+    found = judge(SOUND, gate(), dict.fromkeys(FINDERS, "what; is: wrong"))
     assert set(found.reasons) == set(FINDERS)
     assert set(found.words()) == {"what; is: wrong"}
     assert len(found.refused) == len(FINDERS) - 2  # the order of losses and an odd run are told
+
+
+def test_a_verdict_is_read_back_from_its_cell_whatever_runs_are_called():
+    for words in ("run a is off", "run a | b: c is off", "run a | b is off: check"):
+        found = judge(SOUND | {"extrapolated": True}, gate(), {"odd": words, "copies": words})
+        assert cell(found).count(BETWEEN) >= 2
+        assert verdict({"doubts": cell(found)}) == found
+    assert verdict({"doubts": ""}).reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "row", "rule"),
+    [
+        ({"multiplier": [0.5, 2]}, {"multiplier": 2.5, "ci_high": 3, "loss": 2.1}, "multiplier"),
+        ({"growth": 2}, {"interval": "scatter_t", "scatter_growth": 2.5}, "scatter"),
+        ({"lack_of_fit": 0.1}, {"lack_of_fit_p": 0.05}, "lack_of_fit"),
+    ],
+)
+def test_the_limits_of_a_row_are_those_of_the_study(changes, row, rule):
+    assert judge(SOUND | row, gate(**changes), {}).reasons == (rule,)
+    assert judge(SOUND | row, gate(), {}).reasons == ()
+
+
+def test_a_range_whose_ends_are_exchanged_is_refused():
+    with pytest.raises(ValueError, match=r"multiplier: 10 is not below 0\.1"):
+        gate(multiplier=[10, 0.1])

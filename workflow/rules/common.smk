@@ -103,6 +103,9 @@ MEMORY, MEMORY_A_MB = 1000, 50
 MINUTES, MINUTES_A_MB = 10, 0.1
 READS_ALL = {"clean"}  # every logged value
 
+# The studies in which a refused headline is an error.
+STRICT = [name for name, chosen in STUDIES.items() if chosen.typed.gate.strict]
+
 # The runs of each study by shard; none where it starts from a table of points.
 SHARDS = {
     name: chosen.shards(chosen.settings["ingest"]["runs_per_shard"])

@@ -57,7 +57,8 @@ rule diagnose:
         "../scripts/diagnose.py"
 
 
-# Compute of the baseline over compute of the candidate at equal loss, with its interval.
+# Compute of the baseline over compute of the candidate at equal loss, with its interval, and what it
+# rests on in words.
 rule multiplier:
     input:
         points="results/points/{study}.csv",
@@ -66,7 +67,8 @@ rule multiplier:
         surface="results/fit/{study}.surface.csv",
         again=unsound("multiplier"),
     output:
-        "results/multiplier/{study}.csv",
+        table="results/multiplier/{study}.csv",
+        summary="results/multiplier/{study}.md",
     log:
         "logs/multiplier/{study}.log",
     conda:
@@ -78,6 +80,7 @@ rule multiplier:
         baseline=baseline,
         conventions=conventions,
         multiplier=setting("multiplier"),
+        gate=setting("gate"),
         schemas=schemas("points", "fit", "draws", "surface", "multiplier"),
         code=code("multiplier"),
     message:

@@ -152,6 +152,7 @@ rule headline:
         "../../environment.yml"
     params:
         studies=of_every_study("{study}"),
+        strict=STRICT,
         schemas=schemas("multiplier"),
         code=code("headline"),
     message:

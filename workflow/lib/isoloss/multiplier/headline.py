@@ -8,6 +8,15 @@ import pandas as pd
 from isoloss.multiplier.digits import shown
 from isoloss.multiplier.verdict import RULES, Verdict, verdict
 
+REFUSED, REFUSED_IN = "no headline: ", "no headline in "
+
+
+def none_refused(lines: Sequence[str]) -> None:
+    """Raise ValueError, with the lines of `headline` that refuse a number, if any do."""
+    bad = [line for line in lines if f": {REFUSED}" in line or f"; {REFUSED_IN}" in line]
+    if bad:
+        raise ValueError("; ".join(bad) + " (an error by `gate: {strict: true}`)")
+
 
 def headline(study: str, multipliers: pd.DataFrame) -> list[str]:
     """One line a candidate: multiplier, loss, interval, runs, convention, and what weakens it most.
@@ -26,12 +35,12 @@ def headline(study: str, multipliers: pd.DataFrame) -> list[str]:
         sound = [one.headline for one in judged]
         refused = [one.refused[0] for one in judged if one.refused]
         if not any(sound):
-            lines.append(f"{name}: no headline: {refused[0]}")
+            lines.append(f"{name}: {REFUSED}{refused[0]}")
             continue
         weak = _weak([one for one in judged if one.headline])
         if refused:
-            weak.insert(0, f"no headline in {len(refused)} of {len(rows)}: {refused[0]}")
-        more = [f"{len(weak) - 1} more in results/multiplier/{study}.csv"] * (len(weak) > 1)
+            weak.insert(0, f"{REFUSED_IN}{len(refused)} of {len(rows)}: {refused[0]}")
+        more = [f"{len(weak) - 1} more in results/multiplier/{study}.md"] * (len(weak) > 1)
         said = [_numbers(rows[sound]), *_of_many(candidate, chosen), *weak[:1], *more]
         lines.append(f"{name}: {'; '.join(said)}")
     return lines

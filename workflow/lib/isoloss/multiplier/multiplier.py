@@ -10,7 +10,8 @@ import pandas as pd
 from isoloss.fit.along import counted_in, on_axis
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier, overlap
 from isoloss.multiplier.plausible import doubts
-from isoloss.multiplier.settings import Comparison
+from isoloss.multiplier.settings import Comparison, Gate
+from isoloss.multiplier.verdict import cell, judge
 from isoloss.units import Floats
 
 FIT = ["metric", "convention", "law", "method"]
@@ -27,6 +28,7 @@ def multipliers(
     baseline: str,
     headline: str,
     settings: Comparison,
+    gate: Gate,
 ) -> pd.DataFrame:
     """One row a candidate, metric, convention, law, method and loss; see `isoloss.multiplier`.
 
@@ -36,7 +38,8 @@ def multipliers(
     interval is `settings.interval`; other laws have `auto`. `simultaneous` counts the comparisons
     that are looked at together: candidates x metrics under that law and convention. `ci_low` and
     `ci_high` hold one by one, `ci_low_simultaneous` and `ci_high_simultaneous`, at reported losses,
-    for all of them at once (Sidak 1967, doi:10.1080/01621459.1967.10482935).
+    for all of them at once (Sidak 1967, doi:10.1080/01621459.1967.10482935). `doubts` is what is
+    found against a number by the rules of `isoloss.multiplier.verdict`.
     """
     tables = []
     by_points = dict(list(points[points["used"]].groupby(POINTS, sort=False)))
@@ -61,7 +64,7 @@ def multipliers(
             pair = arms[baseline], arms[name]
             fitted = [rows[baseline], rows[name]]
             fitted_to = [by_points[tuple(row[key] for key in POINTS)] for row in fitted]
-            doubtful = doubts(fitted_to[0], fitted_to[1], fitted)
+            doubtful = doubts(fitted_to[0], fitted_to[1], fitted, gate)
             reported = np.asarray(list(settings.at_loss) or [middle(*pair)])
             losses_of_curve = curve(*pair, settings.grid, settings.margin)
             for kind, at in (("reported", reported), ("grid", losses_of_curve)):
@@ -78,20 +81,19 @@ def multipliers(
                     table = table.assign(**{f"{end}_simultaneous": ends[end] for end in ENDS})
                 first = np.arange(len(at)) == 0
                 here = first & (kind == "reported") & (names["convention"] == headline)
-                tables.append(
-                    table.assign(
-                        **names,
-                        counted_in=counted_in(names["law"], names["convention"]),
-                        candidate=name,
-                        baseline=baseline,
-                        kind=kind,
-                        simultaneous=together,
-                        headline=here & first_law,
-                        headline_law=first_law,
-                        status=_status({arm: status[arm] for arm in (baseline, name)}),
-                        doubts=doubtful,
-                    )
+                table = table.assign(
+                    **names,
+                    counted_in=counted_in(names["law"], names["convention"]),
+                    candidate=name,
+                    baseline=baseline,
+                    kind=kind,
+                    simultaneous=together,
+                    headline=here & first_law,
+                    headline_law=first_law,
+                    status=_status({arm: status[arm] for arm in (baseline, name)}),
                 )
+                judged = [judge(row, gate, doubtful) for row in table.to_dict("records")]
+                tables.append(table.assign(doubts=list(map(cell, judged))))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -11,39 +11,11 @@ import numpy as np
 import pandas as pd
 
 from isoloss.fit.along import is_surface
+from isoloss.multiplier.settings import Gate
 from isoloss.units import PFLOP_S_DAY, Floats
 
-
-@dataclass(frozen=True)
-class Limits:
-    """What is still believed; each ratio holds either way."""
-
-    multiplier: tuple[float, float] = (0.1, 10.0)  # no published change of training saved 10 x
-    compute: tuple[float, float] = (1e-9, 1e8)  # PFLOP/s-days: a second of a laptop to 1e28 FLOPs
-    tokens_per_parameter: tuple[float, float] = (0.01, 1e5)  # Chinchilla's optimum is 20
-    loss: float = 15.0  # nats: ln(vocabulary), 12.5 for 256,000 tokens, is that of guessing
-    label: float = 8.0  # N over the size in `model`; embeddings not counted make small ones 4 x
-    parameters: float = 4.0  # of one model in two arms
-    tokens: float = 20.0  # of one model in two arms
-    compute_of_model: float = 20.0  # of one model in two arms
-    losses: float = 1.3  # of two arms at equal compute; bits for nats are 1.44
-    per_6nd: float = 2.5  # C / 6 N D among runs; forward only for all of training is 3
-    exponent: tuple[float, float] = (0.0, 1.0)  # of L(C); published ones are 0.03 to 0.2
-    growth: float = 3.0  # of the scatter from the smallest to the largest size
-    lack_of_fit: float = 0.01  # probability that seeds alone explain what the laws miss
-    same_compute: float = 1.1  # of two runs that count as one budget
-    other_size: float = 1.3  # N of two runs that are of different sizes
-    budget: float = 0.02  # of loss, relative, between sizes at one budget; at the optimum none
-    budgets: float = 0.5  # of an arm's runs that may have such a neighbour
-    rise: float = 0.01  # of loss, relative, from one run to one of more compute
-    odd: float = 0.04  # of loss, relative, off what the other pairs of runs say
-    odd_scatter: float = 5.0  # the same in units of the scatter of the others
-
-
-LIMITS = Limits()
 SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:[._]\d+)?)\s*([MBT])(?![A-Za-z0-9])", re.IGNORECASE)
 UNIT = {"m": 1e6, "b": 1e9, "t": 1e12}
-BETWEEN = " | "  # between doubts in a cell
 
 Fits = Sequence[Mapping[str, Any]]
 
@@ -55,6 +27,7 @@ class Compared:
     baseline: pd.DataFrame
     candidate: pd.DataFrame
     fits: Fits
+    limits: Gate
 
     @property
     def arms(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -86,22 +59,19 @@ class Compared:
         return first.set_index("model").loc[shared], second.set_index("model").loc[shared]
 
 
-def doubts(baseline: pd.DataFrame, candidate: pd.DataFrame, fits: Fits) -> str:
-    """What makes a comparison doubtful, `rule: words` each, joined by ` | `; "" where nothing does.
+def doubts(
+    baseline: pd.DataFrame, candidate: pd.DataFrame, fits: Fits, limits: Gate
+) -> dict[str, str]:
+    """What makes a comparison doubtful, in words by the name of a rule.
 
     baseline, candidate: rows of the points table, used, of one metric and convention; N and D may
     be unknown. fits: their rows of the fit table, of one law. A rule speaks once.
     """
     unknown = {"parameters": np.nan, "tokens": np.nan}
     first, second = (arm.assign(**unknown | dict(arm)) for arm in (baseline, candidate))
-    compared = Compared(first, second, fits)
+    compared = Compared(first, second, fits, limits)
     found = ((name, next(find(compared), "")) for name, find in FINDERS.items())
-    return BETWEEN.join(f"{name}: {words}" for name, words in found if words)
-
-
-def told(cell: str) -> dict[str, str]:
-    """Words by rule, of a cell that `doubts` made."""
-    return dict(part.split(": ", 1) for part in cell.split(BETWEEN) if part)
+    return {name: words for name, words in found if words}
 
 
 def sizes(label: str) -> list[float]:
@@ -141,7 +111,7 @@ def _apart(ratio: Any) -> Any:
         return np.nan_to_num(np.exp(np.abs(np.log(np.asarray(ratio, dtype=np.float64)))), nan=1.0)
 
 
-def _outside(values: pd.Series, ends: tuple[float, float]) -> Iterator[int]:
+def _outside(values: pd.Series, ends: Sequence[float]) -> Iterator[int]:
     """Where values lie outside, the one that lies farthest first."""
     beyond = np.maximum(_apart(values / ends[0]), _apart(values / ends[1]))
     wrong = ((values < ends[0]) | (values > ends[1])).to_numpy()
@@ -154,7 +124,7 @@ def _size_label(of: Compared) -> Iterator[str]:
         if not stated or not row.parameters > 0:
             continue
         ratio = min((row.parameters / size for size in stated), key=_apart)
-        if _apart(ratio) > LIMITS.label:
+        if _apart(ratio) > of.limits.label:
             yield (
                 f"run {row.run} has {row.parameters:.3g} parameters and is called {row.model} "
                 f"({ratio:.3g} x); correct `parameters` or `model` in the run sheet"
@@ -162,8 +132,8 @@ def _size_label(of: Compared) -> Iterator[str]:
 
 
 def _compute(of: Compared) -> Iterator[str]:
-    low, high = LIMITS.compute
-    for i in _outside(of.points["compute_pflop_s_days"], LIMITS.compute):
+    low, high = of.limits.compute
+    for i in _outside(of.points["compute_pflop_s_days"], of.limits.compute):
         row = of.points.iloc[i]
         yield (
             f"run {row['run']} has {row['compute_pflop_s_days']:.3g} PFLOP/s-days, outside "
@@ -172,9 +142,9 @@ def _compute(of: Compared) -> Iterator[str]:
 
 
 def _tokens_per_parameter(of: Compared) -> Iterator[str]:
-    low, high = LIMITS.tokens_per_parameter
+    low, high = of.limits.tokens_per_parameter
     ratio = of.points["tokens"] / of.points["parameters"]
-    for i in _outside(ratio, LIMITS.tokens_per_parameter):
+    for i in _outside(ratio, of.limits.tokens_per_parameter):
         row = of.points.iloc[i]
         yield (
             f"run {row['run']} has {ratio.iloc[i]:.3g} tokens per parameter ({row['tokens']:.3g} "
@@ -186,9 +156,9 @@ def _tokens_per_parameter(of: Compared) -> Iterator[str]:
 def _same_model(of: Compared) -> Iterator[str]:
     first, second = of.ends()
     for column, limit, unit in (
-        ("parameters", LIMITS.parameters, "parameters"),
-        ("tokens", LIMITS.tokens, "tokens"),
-        ("compute_pflop_s_days", LIMITS.compute_of_model, "PFLOP/s-days"),
+        ("parameters", of.limits.parameters, "parameters"),
+        ("tokens", of.limits.tokens, "tokens"),
+        ("compute_pflop_s_days", of.limits.compute_of_model, "PFLOP/s-days"),
     ):
         apart = _apart(first[column] / second[column])
         if apart.size and apart.max() > limit:
@@ -209,13 +179,13 @@ def _per_6nd(of: Compared) -> Iterator[str]:
         return
     usual = float(per.median())
     for i in np.argsort(-_apart(per / usual), kind="stable"):
-        if _apart(per.iloc[i] / usual) > LIMITS.per_6nd:
+        if _apart(per.iloc[i] / usual) > of.limits.per_6nd:
             yield (
                 f"run {points['run'].iloc[i]} has compute {per.iloc[i]:.3g} x 6 N D where "
                 f"{usual:.3g} x is usual; correct its compute, parameters or tokens"
             )
     medians = [float(per[points["arm"] == name].median()) for name in of.names]
-    if _apart(medians[1] / medians[0]) > LIMITS.per_6nd:
+    if _apart(medians[1] / medians[0]) > of.limits.per_6nd:
         yield (
             f"compute is {medians[0]:.3g} x 6 N D in arm {of.names[0]} and {medians[1]:.3g} x in "
             f"arm {of.names[1]}; count both by one convention"
@@ -225,9 +195,9 @@ def _per_6nd(of: Compared) -> Iterator[str]:
 def _loss(of: Compared) -> Iterator[str]:
     at = int(of.points["loss"].to_numpy().argmax())
     row = of.points.iloc[at]
-    if row["loss"] > LIMITS.loss:
+    if row["loss"] > of.limits.loss:
         yield (
-            f"run {row['run']} has loss {row['loss']:.4g}, above {LIMITS.loss:g} nats, as a "
+            f"run {row['run']} has loss {row['loss']:.4g}, above {of.limits.loss:g} nats, as a "
             "perplexity, a percentage or a sum has; give the mean loss a token in nats"
         )
 
@@ -239,7 +209,7 @@ def _at_equal_compute(of: Compared) -> Iterator[str]:
         return
     at = float(low + high) / 2
     ratio = float(np.exp(np.interp(at, c, loss) - np.interp(at, d, other)))
-    if _apart(ratio) > LIMITS.losses:
+    if _apart(ratio) > of.limits.losses:
         bits = " (bits are 1.44 x nats)" if abs(_apart(ratio) * np.log(2) - 1) < 0.1 else ""
         yield (
             f"at {np.exp(at):.3g} PFLOP/s-days the losses of {of.names[0]} are {ratio:.3g} x "
@@ -262,7 +232,7 @@ def _exponents(of: Compared) -> Iterator[tuple[str, float]]:
 
 def _rises(of: Compared) -> Iterator[str]:
     for arm, exponent in _exponents(of):
-        if exponent <= LIMITS.exponent[0]:
+        if exponent <= of.limits.exponent[0]:
             yield (
                 f"metric {of.points['metric'].iloc[0]} does not fall with compute in arm {arm} "
                 f"(exponent {exponent:.3g}), as a loss does; give a loss in nats, and compute in "
@@ -272,10 +242,10 @@ def _rises(of: Compared) -> Iterator[str]:
 
 def _steep(of: Compared) -> Iterator[str]:
     for arm, exponent in _exponents(of):
-        if exponent > LIMITS.exponent[1]:
+        if exponent > of.limits.exponent[1]:
             yield (
                 f"the law of arm {arm} has exponent {exponent:.3g}, above "
-                f"{LIMITS.exponent[1]:g}; correct the columns or units of compute and loss"
+                f"{of.limits.exponent[1]:g}; correct the columns or units of compute and loss"
             )
 
 
@@ -312,7 +282,7 @@ def _order(of: Compared) -> Iterator[str]:
     for arm in of.arms if of.of_compute else ():
         rows = list(arm.sort_values("compute_pflop_s_days").itertuples())
         for low, high in pairwise(rows):
-            if high.loss > low.loss * (1 + LIMITS.rise):
+            if high.loss > low.loss * (1 + of.limits.rise):
                 yield (
                     f"run {high.run} has more compute and a higher loss than run {low.run} "
                     f"({high.loss:.4g} above {low.loss:.4g}); check both"
@@ -327,10 +297,10 @@ def _budgets(of: Compared) -> Iterator[str]:
             for name in ("compute_pflop_s_days", "parameters", "loss")
         )
         apart = [np.abs(each[:, None] - each) for each in (compute, size)]
-        one_budget = apart[0] < np.log(LIMITS.same_compute)
-        others = one_budget & (apart[1] > np.log(LIMITS.other_size))
+        one_budget = apart[0] < np.log(of.limits.same_compute)
+        others = one_budget & (apart[1] > np.log(of.limits.other_size))
         worse = np.where(others, np.abs(loss[:, None] - loss), 0.0).max(axis=1)
-        if np.mean(worse > LIMITS.budget) > LIMITS.budgets:
+        if np.mean(worse > of.limits.budget) > of.limits.budgets:
             yield (
                 f"in arm {arm['arm'].iloc[0]} runs of one compute and different sizes differ in "
                 f"loss by up to {100 * worse.max():.2g}%, so no law of compute alone holds; fit "
@@ -352,7 +322,7 @@ def _odd(of: Compared) -> Iterator[str]:
         rest = apart[others] - np.polyval(line, at[others])
         scatter = float(np.sqrt((rest**2).sum() / (len(rest) - 2)))
         off = float(apart[i] - np.polyval(line, at[i]))
-        if abs(off) > max(LIMITS.odd, LIMITS.odd_scatter * scatter):
+        if abs(off) > max(of.limits.odd, of.limits.odd_scatter * scatter):
             found.append((scatter, off, i))
     if found:  # without the odd pair the others scatter least
         _, off, i = min(found)

@@ -1,4 +1,4 @@
-"""The settings of the comparison: section `multiplier` of a study."""
+"""The settings of the comparison: sections `multiplier` and `gate` of a study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,3 +32,50 @@ class Comparison:
         for name, known in CHOICES.items():
             if (value := getattr(self, name)) not in known:
                 raise ValueError(f"{name}: `{value}` is not one of {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What is still believed of two arms; each ratio holds either way.
+
+    strict: whether a number that is no headline is an error. multiplier: lowest and highest.
+    compute: of a run, PFLOP/s-days. tokens_per_parameter: of a run. loss: the highest, nats.
+    label: N over the size in `model`. parameters, tokens, compute_of_model: of one model in two
+    arms. losses: of two arms at equal compute. per_6nd: C / 6 N D among runs. exponent: of L(C).
+    growth: of the scatter from the smallest to the largest size. lack_of_fit: probability that
+    seeds alone explain what the laws miss. same_compute: of two runs that count as one budget;
+    other_size: N of two runs that are of different sizes; budget: of loss, relative, between sizes
+    at one budget; budgets: the share of an arm's runs that may have such a neighbour. rise: of
+    loss, relative, from one run to one of more compute. odd: of loss, relative, off what the other
+    pairs of runs say; odd_scatter: the same in units of the scatter of the others.
+
+    Raises ValueError for a range whose ends are not in order.
+    """
+
+    strict: bool
+    multiplier: Sequence[float]
+    compute: Sequence[float]
+    tokens_per_parameter: Sequence[float]
+    loss: float
+    label: float
+    parameters: float
+    tokens: float
+    compute_of_model: float
+    losses: float
+    per_6nd: float
+    exponent: Sequence[float]
+    growth: float
+    lack_of_fit: float
+    same_compute: float
+    other_size: float
+    budget: float
+    budgets: float
+    rise: float
+    odd: float
+    odd_scatter: float
+
+    def __post_init__(self) -> None:
+        for name in ("multiplier", "compute", "tokens_per_parameter", "exponent"):
+            low, high = getattr(self, name)
+            if not low < high:
+                raise ValueError(f"{name}: {low:g} is not below {high:g}; give `[lowest, highest]`")

@@ -1,44 +1,39 @@
 """Whether a number may be a headline, and what weakens it: one list of rules for all to show."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isoloss.multiplier.plausible import LIMITS, did_you_mean, listed, told
+from isoloss.multiplier.plausible import did_you_mean, listed
+from isoloss.multiplier.settings import Gate
 
 Row = Mapping[str, Any]
+BETWEEN = " | "  # between what was found, in a cell
 
 
 @dataclass(frozen=True)
 class Rule:
     """A rule by name: what it says of a row of the multiplier table, "" where nothing.
 
-    refuses: whether such a number is no headline, or only a weaker one.
+    refuses: whether such a number is no headline, or only a weaker one. says: nothing of a rule
+    that is judged where the points are at hand (`plausible`).
     """
 
     name: str
-    says: Callable[[Row], str]
+    says: Callable[[Row, Gate], str] = lambda row, gate: ""
     refuses: bool = False
 
 
-def _when(broken: Callable[[Row], bool], words: str) -> Callable[[Row], str]:
-    return lambda row: words if broken(row) else ""
-
-
-def _doubt(name: str, *, refuses: bool = True) -> Rule:
-    """A rule that was judged where the points were at hand; the row carries its words."""
-    return Rule(name, lambda row: told(row.get("doubts", "")).get(name, ""), refuses)
-
-
-def _no_estimate(row: Row) -> str:
+def _no_estimate(row: Row, gate: Gate) -> str:
     if row["multiplier"] == row["multiplier"]:
         return ""
     why = row.get("reason", "")
     return f"no estimate: {why}; choose a loss that both arms reach" if why else "no estimate"
 
 
-def _multiplier(row: Row) -> str:
-    low, high = LIMITS.multiplier
+def _multiplier(row: Row, gate: Gate) -> str:
+    low, high = gate.multiplier
     if row["multiplier"] != row["multiplier"] or low <= row["multiplier"] <= high:
         return ""
     return (
@@ -47,7 +42,7 @@ def _multiplier(row: Row) -> str:
     )
 
 
-def _interval(row: Row) -> str:
+def _interval(row: Row, gate: Gate) -> str:
     if not (row["multiplier"] < row["ci_low"] or row["multiplier"] > row["ci_high"]):
         return ""
     return (
@@ -56,18 +51,18 @@ def _interval(row: Row) -> str:
     )
 
 
-def _status(row: Row) -> str:
+def _status(row: Row, gate: Gate) -> str:
     return "" if row["status"] == "converged" else f"law in doubt: {row['status']}"
 
 
-def _no_partner(row: Row) -> str:
+def _no_partner(row: Row, gate: Gate) -> str:
     models = row.get("unpaired_models", "")
     names = models.split(", ")
     near = did_you_mean(names)
     return f"no partner: {listed(names)}" + f" ({near})" * bool(near) if models else ""
 
 
-def _undecided(row: Row) -> str:
+def _undecided(row: Row, gate: Gate) -> str:
     if row["ci_low"] <= 1 <= row["ci_high"]:
         return "not told from 1 by the data"
     low, high = (row.get(f"{end}_simultaneous", 1.0 * row[end]) for end in ("ci_low", "ci_high"))
@@ -76,44 +71,46 @@ def _undecided(row: Row) -> str:
     return ""
 
 
-def _scatter(row: Row) -> str:
+def _scatter(row: Row, gate: Gate) -> str:
     growth = row.get("scatter_growth", 1.0)
-    told = row.get("interval") == "scatter_t" and growth > LIMITS.growth
+    told = row.get("interval") == "scatter_t" and growth > gate.growth
     return f"scatter grows {growth:.1f} x with size" if told else ""
 
 
-def _lack_of_fit(row: Row) -> str:
+def _lack_of_fit(row: Row, gate: Gate) -> str:
     p = row.get("lack_of_fit_p", 1.0)
-    return f"laws miss the means of seeds (p = {p:.1g})" if p < LIMITS.lack_of_fit else ""
+    return f"laws miss the means of seeds (p = {p:.1g})" if p < gate.lack_of_fit else ""
 
 
 RULES = (
     # Causes before what follows from them: the first that refuses is told.
-    _doubt("size_label"),
-    _doubt("tokens_per_parameter"),
-    _doubt("same_model"),
-    _doubt("compute"),
-    _doubt("per_6nd"),
-    _doubt("loss"),
-    _doubt("at_equal_compute"),
-    _doubt("rises"),
-    _doubt("steep"),
-    _doubt("floor"),
-    _doubt("copies"),
-    _doubt("budgets"),
+    Rule("size_label", refuses=True),
+    Rule("tokens_per_parameter", refuses=True),
+    Rule("same_model", refuses=True),
+    Rule("compute", refuses=True),
+    Rule("per_6nd", refuses=True),
+    Rule("loss", refuses=True),
+    Rule("at_equal_compute", refuses=True),
+    Rule("rises", refuses=True),
+    Rule("steep", refuses=True),
+    Rule("floor", refuses=True),
+    Rule("copies", refuses=True),
+    Rule("budgets", refuses=True),
     Rule("no_estimate", _no_estimate, refuses=True),
     Rule("multiplier", _multiplier, refuses=True),
     Rule("interval", _interval, refuses=True),
     # What weakens a number: what may be wrong in it before what it cannot tell.
-    _doubt("order", refuses=False),
-    _doubt("odd", refuses=False),
-    Rule("extrapolated", _when(lambda row: row["extrapolated"], "extrapolated")),
+    Rule("order"),
+    Rule("odd"),
+    Rule("extrapolated", lambda row, gate: "extrapolated" if row["extrapolated"] else ""),
     Rule("status", _status),
     Rule("undecided", _undecided),
     Rule("lack_of_fit", _lack_of_fit),
     Rule("scatter", _scatter),
     Rule("no_partner", _no_partner),
 )
+# Names of runs, which stand in the words, may hold BETWEEN.
+PARTS = re.compile(rf"{re.escape(BETWEEN)}(?=(?:{'|'.join(rule.name for rule in RULES)}): )")
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,18 @@ class Verdict:
         return [words for name, words in self.found.items() if not names or name in names]
 
 
-def verdict(row: Row) -> Verdict:
-    """Judge a row of the multiplier table."""
-    said = ((rule.name, rule.says(row)) for rule in RULES)
+def judge(row: Row, gate: Gate, doubts: Mapping[str, str]) -> Verdict:
+    """Judge a row of the multiplier table. doubts: what its points give rise to, by rule."""
+    said = ((rule.name, doubts.get(rule.name, "") or rule.says(row, gate)) for rule in RULES)
     return Verdict({name: words for name, words in said if words})
+
+
+def cell(found: Verdict) -> str:
+    """A verdict as it stands in the column `doubts`."""
+    return BETWEEN.join(f"{name}: {words}" for name, words in found.found.items())
+
+
+def verdict(row: Row) -> Verdict:
+    """The verdict that a row of the multiplier table has in its column `doubts`."""
+    parts = PARTS.split(row["doubts"])
+    return Verdict(dict(part.split(": ", 1) for part in parts if part))

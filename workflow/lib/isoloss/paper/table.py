@@ -76,7 +76,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     table = made_of["multiplier"]
     table = table[table["kind"] == "reported"].reset_index(drop=True)
     judged = [verdict(row) for row in table.to_dict("records")]
-    mark = ["$^{*}$" if "extrapolated" in one.reasons else "" for one in judged]
+    mark = ["$^{*}$" if outside else "" for outside in table["extrapolated"]]
     no = ["" if one.headline else r"$^{\ddagger}$" for one in judged]
     numbers = [shown(*row) for row in _columns(table, "multiplier", "ci_low", "ci_high")]
     text = pd.DataFrame(

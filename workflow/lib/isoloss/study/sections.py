@@ -9,7 +9,7 @@ from isoloss.cleaning.settings import Cleaning, Quality
 from isoloss.fit.settings import Fitting
 from isoloss.flops.settings import Compute
 from isoloss.logs.settings import Reading
-from isoloss.multiplier.settings import Comparison
+from isoloss.multiplier.settings import Comparison, Gate
 from isoloss.points.settings import Selection
 from isoloss.study.validation import InputError
 
@@ -27,6 +27,7 @@ class Sections:
     compute: Compute
     fit: Fitting
     multiplier: Comparison
+    gate: Gate
 
 
 def typed(path: Path, settings: Mapping[str, Any]) -> Sections:
@@ -49,4 +50,5 @@ def typed(path: Path, settings: Mapping[str, Any]) -> Sections:
         compute=made("compute", Compute),
         fit=made("fit", Fitting),
         multiplier=made("multiplier", Comparison),
+        gate=made("gate", Gate),
     )

@@ -28,7 +28,7 @@ FROM_LOGS = {"curves", "quality", "flops", "breakdown", "overtaking", "consisten
 SHOWS = {"surface": "chinchilla", "isoflop": ISOFLOP}  # figures of one law
 SCHEMAS = ("config", "study", "runs", "points_table", "published")
 # Sections whose settings `config/config.yaml` may give for every study.
-SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "figures", "tables")
+SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "gate", "figures", "tables")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,60 @@
+"""What the multipliers of a study are and rest on, for a reader: Markdown."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from isoloss.multiplier.digits import shown
+from isoloss.multiplier.verdict import verdict
+
+COLUMNS = (
+    *("candidate", "metric", "convention", "law", "loss", "multiplier", "interval", "n"),
+    *("pairing", "correlation", "made by", "status", "headline"),
+)
+
+
+def summary(study: str, multipliers: pd.DataFrame, points: pd.DataFrame) -> str:
+    """The reported multipliers, headlines first, what was found against each, and what is left out.
+
+    multipliers: the multiplier table. points: the points table.
+    """
+    reported = multipliers[multipliers["kind"] == "reported"]
+    reported = reported.sort_values("headline", ascending=False, kind="stable")
+    rows = reported.to_dict("records")
+    found = [f"- {_place(row)}: {words}" for row in rows for words in verdict(row).words()]
+    notes = [f"- {_place(row)}: {row['reason']}" for row in rows if row["reason"]]
+    out = points[~points["used"]].drop_duplicates(["run", "reason"])
+    left_out = [f"- {row.run}: {row.reason}" for row in out.itertuples()]
+    parts = [
+        (f"# {study}: compute multipliers over {reported['baseline'].iloc[0]}", list(_table(rows))),
+        ("## What was found against them", found or ["Nothing."]),
+        ("## What the intervals rest on", notes),
+        ("## Left out of the fits", left_out or ["Nothing."]),
+    ]
+    return "\n\n".join("\n".join([head, "", *body]) for head, body in parts if body) + "\n"
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    what = (row[name] for name in ("candidate", "metric", "counted_in", "law", "method"))
+    return _cells(", ".join([*map(str, what), f"loss {row['loss']:.6g}"]))
+
+
+def _cells(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _table(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    yield f"| {' | '.join(COLUMNS)} |"
+    yield f"|{'---|' * len(COLUMNS)}"
+    for row in rows:
+        value, low, high = shown(row["multiplier"], row["ci_low"], row["ci_high"])
+        judged = verdict(row)
+        kind = "yes" if row["headline"] else "no"
+        cells = (
+            *(row["candidate"], row["metric"], row["counted_in"], f"{row['law']}, {row['method']}"),
+            *(f"{row['loss']:.6g}", value, f"{low} to {high} ({100 * row['confidence']:g}%)"),
+            *(row["n_runs"], row["pairing"], f"{row['residual_correlation']:.3f}"),
+            *(row["interval"], row["status"], kind if judged.headline else "refused"),
+        )
+        yield f"| {' | '.join(_cells(str(cell)) for cell in cells)} |"
