@@ -241,3 +241,22 @@ def test_tokens_that_no_machine_reaches(checked: Checked) -> None:
 def test_steps_that_no_machine_reaches(checked: Checked) -> None:
     rows = [{"step": s * 10**5, "time": NOW + s, "loss": loss(s)} for s in range(1, 99)]
     assert "1e+05 steps a second" in checked(rows, tokens_per_step=2)["doubts"]
+
+
+# Values
+
+
+def test_a_metric_that_is_never_finite_has_the_wrong_column(checked: Checked) -> None:
+    found = checked([row | {"loss": float("nan")} for row in plain()])
+    assert found["findings"].split(";") == ["empty", "axis", "non_finite"]
+    assert "loss is never finite in 300 values: is it the wrong column?" in found["doubts"]
+
+
+def test_nulls_at_the_end_are_no_end_of_the_run(checked: Checked) -> None:
+    rows = [row | {"lr": 0.1} for row in plain()]
+    for row in rows[200:]:
+        row["loss"] = None  # of a writer that knows no NaN
+    doubts = checked(rows)["doubts"]
+    assert "loss ends at step 200, but the log goes on to 300: is it null there" in doubts
+    rows = plain() + [{"step": 301 + s, "lr": 0.1} for s in range(4)]
+    assert checked(rows)["doubts"] == ""

@@ -32,8 +32,8 @@ def test_a_run_that_ends_in_nan_diverged_where_the_nans_begin(bad):
     assert diverged(y, 51, 0.0, 0.05) == 700
 
 
-def test_a_run_of_nothing_but_nan_diverged_from_the_start():
-    assert diverged(np.full(5, NAN), **USUAL) == 0
+def test_a_metric_that_was_never_finite_did_not_diverge():
+    assert diverged(np.full(5, NAN), **USUAL) is None
 
 
 def test_nans_from_which_a_run_recovers_are_no_divergence():

@@ -229,7 +229,7 @@ def test_checkpoints_of_an_attempt_that_was_given_up_are_a_segment(tmp_path: Pat
 
 
 def test_a_format_that_a_file_is_not_of_gives_an_error(tmp_path: Path) -> None:
-    with pytest.raises(LogError, match="no column 'loss'"):
+    with pytest.raises(LogError, match="nothing in it is of format nanogpt"):
         log_of(tmp_path, [megatron(s) for s in STEPS], format="nanogpt")
 
 

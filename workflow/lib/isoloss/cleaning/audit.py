@@ -41,10 +41,14 @@ def audit(table: pd.DataFrame, axis: Axis) -> list[str]:
     codes = table["metric"].cat.codes.to_numpy()
     place = position(table)
     for code in np.unique(codes):
-        rows = np.flatnonzero((codes == code) & ~np.isnan(place))
+        rows = np.flatnonzero((codes == code) & np.isfinite(place))
         curve = _Curve(table, rows, place)
-        for doubt in (*_order(curve, axis), *_tokens(curve), *_holes(curve), *_times(curve)):
+        if doubt := _never(table, codes == code):
             found[doubt] = None
+        with np.errstate(invalid="ignore"):  # tokens and losses may be infinite
+            order = (*_order(curve, axis), *_end(curve, axis))
+            for doubt in (*order, *_tokens(curve), *_holes(curve), *_times(curve)):
+                found[doubt] = None
     return list(found)
 
 
@@ -56,6 +60,7 @@ class _Curve:
 
     def __init__(self, table: pd.DataFrame, rows: NDArray[np.intp], place: Floats) -> None:
         self.place = place[rows]
+        self.metric = str(table["metric"].array[int(rows[0])]) if len(rows) else ""
         self.in_steps = bool(len(rows)) and not np.isnan(table["step"].to_numpy()[rows[0]])
         self.segment, self.tokens, self.value, self.time = (
             table[name].to_numpy()[rows] for name in ("segment", "tokens", "value", "wall_time_s")
@@ -94,6 +99,14 @@ def _chosen(table: pd.DataFrame, axis: Axis) -> Text:
             f"tokens are counted from `{axis.step}`, but {others} counts otherwise: name the right "
             "one (`log: {step: ...}`)"
         )
+
+
+def _never(table: pd.DataFrame, rows: NDArray[np.bool_]) -> str:
+    """A metric without one finite value has the wrong column."""
+    if np.isfinite(table["value"].to_numpy()[rows]).any():
+        return ""
+    name = table["metric"].array[int(np.argmax(rows))]
+    return f"{name} is never finite in {np.count_nonzero(rows):,} values: is it the wrong column?"
 
 
 def _order(curve: _Curve, axis: Axis) -> Text:
@@ -218,6 +231,19 @@ def _holes(curve: _Curve) -> Text:
         yield (
             f"{missing:,.0f} values are missing in {len(inner)} holes of a log with one every "
             f"{usual:,g}, the first after {curve.axis} {at[0]:,g}: is a file missing?"
+        )
+
+
+def _end(curve: _Curve, axis: Axis) -> Text:
+    """A metric that ends before its log does: what came after may have been null."""
+    places = np.unique(curve.place)
+    if not curve.in_steps or len(places) < FEWEST:
+        return
+    beyond = axis.last - places[-1]
+    if beyond > max(FEWEST * float(np.median(np.diff(places))), 0.02 * axis.last):
+        yield (
+            f"{curve.metric} ends at {curve.axis} {places[-1]:,g}, but the log goes on to "
+            f"{axis.last:,g}: is it null there, or in another column?"
         )
 
 

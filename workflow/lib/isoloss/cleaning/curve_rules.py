@@ -100,7 +100,9 @@ def diverged(values: Floats, window: int, mads: float, rise: float) -> int | Non
     """
     finite = np.isfinite(values)
     y = values if finite.all() else values[finite]
-    after = len(values) - int(np.argmax(finite[::-1])) if len(y) else 0
+    if not len(y):  # never finite: it is no loss that a run could lose
+        return None
+    after = len(values) - int(np.argmax(finite[::-1]))
     lost = after < len(values)
     if mads and len(y) >= 2 * SHORTEST:
         size = min(window, len(y) // 2)

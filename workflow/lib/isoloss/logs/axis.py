@@ -22,6 +22,7 @@ class Axis:
     step: the column, None where there is none. named: the study names it. rivals: columns that the
     format could have taken too, and that do not count with it. calls: it counts the calls of a
     logger. splits: columns that may tell runs or ranks apart.
+    last: the largest step of any record, as it is logged, -1 where there is none.
     mixed_times: wall times were in different units from row to row.
     """
 
@@ -30,6 +31,7 @@ class Axis:
     rivals: tuple[str, ...] = ()
     calls: bool = False
     splits: tuple[str, ...] = ()
+    last: float = -1.0
     mixed_times: bool = False
 
 
@@ -44,11 +46,18 @@ def choice(
     charted = step == _CHART and any(" - " in name for name in logged)
     splits = tuple(sorted(name for name in logged if name.lower() in _SPLITS))
     rivals: tuple[str, ...] = ()
+    tables = [block.table for block in blocks]
+    last = np.fmax.reduce([_last(t[step]) for t in tables if step in t.column_names], initial=-1)
     if step is not None and not named:
         others = [n for n in format.preset.step if n not in (step, _CALLS) and n in logged]
-        tables = [block.table for block in blocks] if others else []
         rivals = tuple(name for name in others if _differ(tables, step, name))
-    return Axis(step, named, rivals, step == _CALLS or charted, splits)
+    return Axis(step, named, rivals, step == _CALLS or charted, splits, float(last))
+
+
+def _last(column: pa.ChunkedArray) -> float:
+    """The largest finite number of a column, -1 if there is none."""
+    values = _plain(column).drop_null().to_numpy()
+    return float(np.max(values, where=np.isfinite(values), initial=-1.0))
 
 
 def _differ(tables: Iterable[pa.Table], one: str, other: str) -> bool:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from isoloss.logs.records import LogError, whole_name
 
+NULS = "NUL bytes inside the line: it is damaged, and so is what is before and behind them"
 _NEWLINE = ord("\n")
 # Blocks of this size stay in the cache of a core.
 _BLOCK = 1 << 20

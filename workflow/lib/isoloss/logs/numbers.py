@@ -5,9 +5,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
-# Everything that logs write for "the value is not a number"; a blank cell is not among them.
-_NAN = frozenset({"nan", "null", "none", "n/a", "na", "-nan", "+nan", "nan(ind)", "-nan(ind)"})
+# What logs write for "the value is not a number", and for "there is no value"; a blank cell is
+# among neither. Which of the two a null is, the rest of its row says: see `settled`.
+_NULL = frozenset({"null", "none", "n/a", "na"})
+_NAN = frozenset({"nan", "-nan", "+nan", "nan(ind)", "-nan(ind)"}) | _NULL
+# Words of names of columns that say where a record is, not what was measured.
+_AXES = frozenset(("step", "steps", "iter", "iters", "iteration", "iterations", "update", "batch"))
+_AXES |= {"updates", "epoch", "epochs", "token", "tokens", "sample", "samples", "sequences"}
+_AXES |= {"time", "timestamp", "seconds"}
 _NUMBER = re.compile(
     r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE | re.ASCII
 )
@@ -25,6 +32,30 @@ def number(text: str) -> float:
     if text.lower() in _NAN:
         return math.nan
     raise ValueError(text)
+
+
+def is_null(cell: object) -> bool:
+    """Whether a cell says that it has no value: null, None, N/A."""
+    return cell is None or (isinstance(cell, str) and cell.strip().lower() in _NULL)
+
+
+@lru_cache(maxsize=10_000)
+def is_axis(name: str) -> bool:
+    """Whether a column says where a record is (step, epoch, tokens, time)."""
+    return not _AXES.isdisjoint(re.split(r"[\W_\d]+", name.lower()))
+
+
+def settled(row: dict[str, float], nulls: Iterable[str], there: Iterable[str]) -> dict[str, float]:
+    """The row with its nulls: NaN where it measured nothing else, else not logged.
+
+    Writers that know no NaN write null for it; others write null for each column that a record
+    does not have. there: the columns of the record that hold numbers, wanted or not.
+    """
+    if nulls := list(nulls):
+        if all(is_axis(name) for name in there):
+            return row | dict.fromkeys(nulls, math.nan)
+        return {name: value for name, value in row.items() if name not in nulls}
+    return row
 
 
 def grouped(text: str) -> float:

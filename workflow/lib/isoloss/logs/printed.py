@@ -143,7 +143,8 @@ def scan(
     found = found or Found()
     for block in lines.blocks(file):
         taken: set[int] = set()
-        if fast is not None and np.diff(block.ends, prepend=0).max() <= _LONGEST:
+        short = np.diff(block.ends, prepend=0).max() <= _LONGEST
+        if fast is not None and short and b"\0" not in block.data:
             data = block.data[: block.data.rfind(b"\n") + 1]
             taken = fast(_COLOURS.sub(b"", data) if b"\x1b" in data else data, block.first)
         if block.torn or len(taken) < lines.count(block.data):
@@ -157,6 +158,8 @@ def scan(
 def _scan_line(offset: int, raw: bytes, torn: bool, parse: Parse, found: Found) -> None:
     line = plain(raw)
     records = list(parse(line[:_LONGEST]))
+    if records and b"\0" in line:
+        records = [Broken(lines.NULS)]
     if records and len(line) > _LONGEST:
         records = [Broken(f"a line of {len(line):,} bytes")]
     if torn and not _complete(line, records, parse):
@@ -176,8 +179,8 @@ def _complete(line: bytes, records: list[tuple[str, Row] | Broken], parse: Parse
 
 
 def plain(line: bytes) -> bytes:
-    """A line without colour codes and without padding of NULs."""
-    return _COLOURS.sub(b"", line).strip(b"\0") if b"\x1b" in line or b"\0" in line else line
+    """A line without colour codes, and without the NULs of a hole in the file before it."""
+    return _COLOURS.sub(b"", line).lstrip(b"\0") if b"\x1b" in line or b"\0" in line else line
 
 
 def value(text: bytes) -> float:

@@ -15,6 +15,8 @@ from isoloss.logs.paths import Entry, Paths
 from isoloss.logs.records import Format, LogError, Source
 from isoloss.logs.tokens import Units
 
+# Records that may be broken in any log, however short.
+_FEW = 3
 _BROKEN = pd.DataFrame(columns=["source", "offset", "reason", "head"])
 
 
@@ -75,7 +77,8 @@ def read(
         samples x sequence_length, else step x tokens_per_step, else NaN. The column `tokens_from`
         says which. Some logs print the two numbers themselves.
     step_base: the number that the log gives its first update; the table's steps count from 1.
-    max_bad_fraction: the largest fraction of unreadable records that is accepted.
+    max_bad_fraction: the largest fraction of unreadable records that is accepted; 3 are in any case
+        (of a log with as many sound ones), unless it is 0.
 
     Segments: a new file, or a step that goes back (see `segments.resumes`); files are ordered by
     content. A file whose rows are the first rows of another (the copies in checkpoint folders) is
@@ -101,7 +104,7 @@ def read(
     names = {name for source in by_source.values() for name in _names(source)}
     logged = names | {name for source in by_source.values() for name in source.columns}
     if not logged and not any(source.quarantine for source in by_source.values()):
-        raise _nothing(entries[0].files[0], kind.name)
+        raise _nothing(entries[0].files[0], kind)
     try:
         columns = wanted.resolve(kind.preset, names, logged)
     except LogError as error:
@@ -169,13 +172,19 @@ def _one(path: Path, kind: Format, keep: frozenset[str], notes: list[str]) -> So
     return source
 
 
-def _nothing(path: Path, name: str) -> LogError:
+def _nothing(path: Path, format: Format) -> LogError:
     """What to say of a file in which a format finds no record at all, whole or broken."""
-    kind = opening.looks_like(opening.head(path)) if path.stat().st_size else "an empty file"
     where = path.as_posix()
+    head = opening.head(path) if path.stat().st_size else b""
+    if head and format.sniff(head):
+        return LogError(
+            f"{where}: empty: it is of format {format.name}, but has no number: the run has logged "
+            "nothing (yet), or to another file"
+        )
+    kind = opening.looks_like(head) if head else "an empty file"
     return LogError(
-        f"{where}: nothing in it is of format {name}; it looks like {kind}; see `isoloss explain "
-        f"{where}`"
+        f"{where}: nothing in it is of format {format.name}; it looks like {kind}; see `isoloss "
+        f"explain {where}`"
     )
 
 
@@ -196,7 +205,8 @@ def _quarantine(by_source: Mapping[str, Source], largest: float) -> pd.DataFrame
         for bad in source.quarantine
     ]
     good = sum(len(block.table) for source in by_source.values() for block in source.blocks)
-    if rows and len(rows) > largest * (good + len(rows)):
+    few = min(_FEW, good) if largest else 0
+    if len(rows) > max(few, largest * (good + len(rows))):
         where, offset, reason, head = rows[0]
         if not good:  # words of what may be no log at all are nobody's to print
             raise LogError(

@@ -12,7 +12,7 @@ import pyarrow.csv
 
 from isoloss.logs import lines
 from isoloss.logs.formats.plain import PLAIN
-from isoloss.logs.numbers import Kinds, number
+from isoloss.logs.numbers import Kinds, is_null, number, settled
 from isoloss.logs.records import Bad, Block, Format, LogError, Source
 from isoloss.logs.stack import stacked
 
@@ -116,7 +116,7 @@ class _Reader:
     def fast(self, block: lines.Lines) -> pa.Table | None:
         """The block by Arrow if every line is a row of numbers under the header, else None."""
         block, wanted = _body(block), self._wanted()
-        if self.keep is None or not wanted or not block.data:
+        if self.keep is None or not wanted or not block.data or b"\0" in block.data:
             return None
         try:
             table = pyarrow.csv.read_csv(
@@ -153,9 +153,11 @@ class _Reader:
         rows: list[dict[str, float]] = []
         lengths: list[int] = []
         for number_, line in _body(block):
-            if not (line := line.strip(b"\0")).strip():
+            if not (line := line.lstrip(b"\0")).strip(b"\0 \t\r"):
                 continue
             try:
+                if b"\0" in line:
+                    raise ValueError(lines.NULS)
                 cells = self._cells(lines.short(line))
                 if self._headed(cells):
                     continue
@@ -194,14 +196,21 @@ class _Reader:
     def _row(self, cells: list[str]) -> dict[str, float]:
         if len(cells) != len(self.header):
             raise ValueError(f"{len(cells)} cells under a header of {len(self.header)}")
-        row = {}
+        row: dict[str, float] = {}
+        nulls = []
         for name, cell in zip(self.header, cells, strict=True):
             if (self.keep is None or name in self.keep) and cell.strip():
+                if is_null(cell):
+                    nulls.append(name)
+                    continue
                 try:
                     row[name] = self._number(name, cell)
                 except ValueError:
                     if self.keep is not None:
                         raise ValueError(f"{name} is no number: {cell!r:.60}") from None
+        if nulls:
+            pairs = zip(self.header, cells, strict=True)
+            row = settled(row, nulls, (n for n, c in pairs if not is_null(c) and _is_number(c)))
         return row
 
     def _number(self, name: str, cell: str) -> float:

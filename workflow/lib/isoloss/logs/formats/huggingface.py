@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from isoloss.logs import lines
 from isoloss.logs.formats import jsonl
+from isoloss.logs.numbers import settled
 from isoloss.logs.records import Bad, Block, Format, LogError, Preset, Source
 
 _LARGEST = 1 << 28
@@ -64,7 +65,11 @@ def read(file: BinaryIO) -> Source:
 def _row(record: Any) -> dict[str, float | None]:
     if not isinstance(record, dict):
         raise ValueError("not an object")
-    return {n: jsonl.cell(v) for n, v in jsonl.flat(record) if not isinstance(v, str)}
+    leaves = {name: value for name, value in jsonl.flat(record) if not isinstance(value, str)}
+    cells = {name: jsonl.cell(value) for name, value in leaves.items() if value is not None}
+    row = {name: number for name, number in cells.items() if number is not None}
+    nulls = [name for name, value in leaves.items() if value is None]
+    return {**settled(row, nulls, jsonl.measured(leaves))}
 
 
 def _cut(text: str, at: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
@@ -14,7 +15,7 @@ import pyarrow.json
 from isoloss.logs import lines
 from isoloss.logs.formats import arrow_json
 from isoloss.logs.formats.plain import PLAIN
-from isoloss.logs.numbers import Kinds, number
+from isoloss.logs.numbers import Kinds, is_axis, is_null, number, settled
 from isoloss.logs.records import Bad, Block, Format, Source
 from isoloss.logs.stack import stacked
 
@@ -22,8 +23,9 @@ _NAMES, _VALUES = ("metric", "name", "key", "tag"), ("value", "val")
 _SAMPLE = 1000
 _HEAD = 1 << 20
 _CELLS = 1 << 22  # of a table that Arrow makes, whatever the lines hold
-# null and quoted words are numbers that are missing, not keys that are missing.
-_MISSING = re.compile(rb':\s*(?:null|"[+-]?(?:nan|null|none)")(?=\s*[,}])', re.IGNORECASE)
+# Quoted words that stand for numbers, which Arrow would take for texts.
+_NAN = re.compile(rb':\s*"[+-]?nan"(?=\s*[,}])', re.IGNORECASE)
+_NONE = re.compile(rb':\s*"(?:null|none)"(?=\s*[,}])', re.IGNORECASE)
 _NULL = b"null"
 _DECODER = json.JSONDecoder()
 
@@ -44,6 +46,15 @@ def cell(value: Any) -> float | None:
     if isinstance(value, (bool, list)):
         return None
     return number(value) if isinstance(value, str) else float(value)
+
+
+def measured(leaves: Mapping[str, Any]) -> Iterable[str]:
+    """The names of the leaves that hold numbers."""
+    return (
+        name
+        for name, value in leaves.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    )
 
 
 def objects(line: bytes) -> list[dict[str, Any]]:
@@ -141,7 +152,7 @@ class _Reader:
 
     def fast(self, block: lines.Lines) -> pa.Table | None:
         """The block by Arrow if its lines are one whole object each, else None."""
-        if self.keep is None or not arrow_json.whole(block):
+        if self.keep is None or b"\0" in block.data or not arrow_json.whole(block):
             return None
         try:
             return self._fast(block)
@@ -150,18 +161,40 @@ class _Reader:
             return None
 
     def _fast(self, block: lines.Lines) -> pa.Table | None:
-        table = self._arrow(block.data)
-        if table is None or (any(c.null_count for c in table.columns) and _NULL in block.data):
-            # A null is a number that is missing; for Arrow it is the same as no key.
-            table = self._arrow(_MISSING.sub(b": NaN", block.data))
+        data = block.data
+        table = self._arrow(data)
+        if table is None:
+            data = _NONE.sub(b": null", _NAN.sub(b": NaN", data))
+            table = self._arrow(data)
         if table is None or len(table) != len(block.ends):
+            return None
+        if _NULL in data and self._may_be_nan(table):
+            return None
+        table = self._doubles(table)
+        if table is None:
             return None
         if self.long:
             table = self._pivot(table)
         return table.add_column(0, "offset", lines.offsets(block.first, len(table)))
 
+    def _may_be_nan(self, table: pa.Table) -> bool:
+        """Whether a null could stand for NaN: it is in a row of which no other number is known.
+
+        For Arrow a null is the same as no key. So it is for us, where the row measured another.
+        """
+        wanted = [n for n in table.column_names if self.keep and n in self.keep and not is_axis(n)]
+        if not any(table[name].null_count for name in wanted):
+            return False
+        other = np.zeros(len(table), bool)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            if (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)) and (
+                not is_axis(name)
+            ):
+                other |= column.is_valid().to_numpy()
+        return not bool(other.all())
+
     def _arrow(self, data: bytes) -> pa.Table | None:
-        """The wanted columns as doubles.
+        """The columns, those that are wanted at least; None if they are not all numbers.
 
         Arrow is told which names there are: it makes a column of each, and of a new name a line the
         table would grow with the square of the lines.
@@ -182,7 +215,8 @@ class _Reader:
                 self.known = None
         if table is None and n * data.count(b":") <= _CELLS:
             table = arrow_json.parsed(data)
-        return None if table is None else self._doubles(arrow_json.flatten(table))
+        flat = None if table is None else arrow_json.flatten(table)
+        return None if flat is None or self._doubles(flat) is None else flat
 
     def _doubles(self, table: pa.Table) -> pa.Table | None:
         assert self.keep is not None
@@ -243,10 +277,14 @@ class _Reader:
         leaves = dict(flat(record))
         if self.long and isinstance(leaves.get(self.long[0]), str) and self.long[1] in leaves:
             leaves[leaves.pop(self.long[0])] = leaves.pop(self.long[1])
-        row = {}
+        row: dict[str, float] = {}
+        nulls = []
         for name, value in leaves.items():
             self.seen[name] = None
             if self.keep is not None and name not in self.keep:
+                continue
+            if is_null(value):
+                nulls.append(name)
                 continue
             try:
                 text = isinstance(value, str)
@@ -257,7 +295,7 @@ class _Reader:
                 raise ValueError(f"{name} is no number: {value!r:.60}") from None
             if as_number is not None:
                 row[name] = as_number
-        return row
+        return settled(row, nulls, measured(leaves)) if nulls else row
 
 
 def reason(error: Exception) -> str:
