@@ -62,6 +62,7 @@ FIGURES = {
     "panels": ["curves", "points", "flops", "fit"],
     "multiplier": ["multiplier"],
     "positions": ["multiplier"],
+    "choices": ["choices", "moves", "comparisons"],
     "breakdown": ["breakdown"],
     "overtake": ["overtaking"],
     "quality": ["curves", "quality"],
@@ -75,6 +76,7 @@ DRAWN_BY = {"panels": "curves"}
 TABLES = {
     "fits": ["fit"],
     "multipliers": ["multiplier"],
+    "choices": ["comparisons", "moves"],
     "runs": ["quality", "flops", "consistency"],
 }
 # Tables that a stage makes besides its own.
@@ -83,6 +85,8 @@ BESIDE = {
     "consistency": "breakdown",
     "residuals": "diagnose",
     "holdout": "diagnose",
+    "moves": "choices",
+    "comparisons": "choices",
 } | dict.fromkeys(["draws", "surface", "isoflop"], "fit")
 
 try:

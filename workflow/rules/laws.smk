@@ -87,3 +87,41 @@ rule multiplier:
         "{wildcards.study}: comparing compute at equal loss"
     script:
         "../scripts/multiplier.py"
+
+
+# The multiplier under every combination of choices, and which choice moves it most.
+rule choices:
+    input:
+        unpack(final_points),
+        again=unsound("choices"),
+    output:
+        choices="results/choices/{study}.csv",
+        moves="results/choices/{study}.moves.csv",
+        comparisons="results/choices/{study}.comparisons.csv",
+    log:
+        "logs/choices/{study}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
+    params:
+        runs=point_runs,
+        exclude=setting("exclude"),
+        metrics=metric_columns,
+        conventions=conventions,
+        baseline=baseline,
+        points=setting("points"),
+        fit=setting("fit"),
+        multiplier=setting("multiplier"),
+        choices=setting("choices"),
+        shards=shard_names,
+        of=points_of,
+        schemas=schemas(
+            "clean", "tails", "flops", "quality", "choices", "moves", "comparisons"
+        ),
+        code=code("choices"),
+    message:
+        "{wildcards.study}: comparing under every combination of choices"
+    script:
+        "../scripts/choices.py"

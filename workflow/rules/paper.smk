@@ -41,6 +41,9 @@ rule figure:
             "surface",
             "isoflop",
             "multiplier",
+            "choices",
+            "moves",
+            "comparisons",
         ),
         script=drawn_by,
         code=figure_code,
@@ -99,7 +102,15 @@ rule table:
         "../../environment.yml"
     params:
         words=words,
-        schemas=schemas("quality", "flops", "consistency", "fit", "multiplier"),
+        schemas=schemas(
+            "quality",
+            "flops",
+            "consistency",
+            "fit",
+            "multiplier",
+            "comparisons",
+            "moves",
+        ),
         code=code("table"),
     message:
         "{wildcards.study}: writing table {wildcards.table}"

@@ -118,9 +118,13 @@ def status(minimum: Minima, near: Linearised) -> FitStatus:
     A law of more than two parameters is not identifiable with n < p + 3 points, where not even
     AICc could prefer it, and none is where its Jacobian is ill-conditioned.
     """
-    too_few = near.free.size > 2 and near.residual.size < near.free.size + 3
-    if too_few or not near.condition < ILL_CONDITIONED:
+    if told_by_too_few(near.free.size, near.residual.size) or not near.condition < ILL_CONDITIONED:
         return FitStatus.NOT_IDENTIFIABLE
     if not minimum.converged[0]:
         return FitStatus.MAX_ITERATIONS
     return FitStatus.CONVERGED if near.free.all() else FitStatus.AT_BOUND
+
+
+def told_by_too_few(parameters: int, points: int) -> bool:
+    """Whether so few points cannot tell a law of so many parameters; see `status`."""
+    return parameters > 2 and points < parameters + 3

@@ -16,6 +16,7 @@ from isoloss.fit.registry import LAWS
 ISOFLOP = "isoflop"  # no law of loss: the best size at each budget
 # What the study's schema takes, where it says `law` and `method`.
 NAMES = {"law": [*LAWS, ISOFLOP], "method": [*ESTIMATORS, *isoflop.ORDERS]}
+VARIED = {"laws": [*LAWS], "methods": [*ESTIMATORS]}  # and where its `choices` say so
 
 
 @dataclass(frozen=True)

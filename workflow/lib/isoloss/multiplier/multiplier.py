@@ -127,7 +127,7 @@ def _status(of: Mapping[str, str]) -> str:
     return "; ".join(bad) or "converged"
 
 
-def _range(baseline: Arm, candidate: Arm) -> tuple[float, float]:
+def reached_by_both(baseline: Arm, candidate: Arm) -> tuple[float, float]:
     """The losses that both arms reached; where there are none, the gap between the two."""
     ends = overlap(baseline, candidate)
     if ends is None:
@@ -138,11 +138,11 @@ def _range(baseline: Arm, candidate: Arm) -> tuple[float, float]:
 
 def middle(baseline: Arm, candidate: Arm) -> float:
     """Geometric middle of the range, to three digits after the point: a loss that can be quoted."""
-    return round(float(np.sqrt(np.prod(_range(baseline, candidate)))), 3)
+    return round(float(np.sqrt(np.prod(reached_by_both(baseline, candidate)))), 3)
 
 
 def curve(baseline: Arm, candidate: Arm, size: int, margin: float) -> Floats:
     """Losses evenly spaced in log loss over the range and `margin` of its length beyond."""
-    low, high = np.log(_range(baseline, candidate))
+    low, high = np.log(reached_by_both(baseline, candidate))
     beyond = margin * (high - low)
     return np.exp(np.linspace(low - beyond, high + beyond, size))

@@ -1,4 +1,4 @@
-"""The settings of the comparison: sections `multiplier` and `gate` of a study."""
+"""The settings of the comparison: sections `multiplier`, `gate` and `choices` of a study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,3 +79,39 @@ class Gate:
             low, high = getattr(self, name)
             if not low < high:
                 raise ValueError(f"{name}: {low:g} is not below {high:g}; give `[lowest, highest]`")
+
+
+LEAVE_OUT = ("model", "none")
+
+
+@dataclass(frozen=True)
+class Varied:
+    """What is varied to see how far the multiplier hangs on it, besides the study's own choices.
+
+    metrics, conventions: of the study; all where none is named. laws, methods: each law by each
+    method. points: `last`, or the window of a line at the end of a run, as a share of it. at_loss:
+    places in the range of losses that both arms reached, 0 its low end (in log loss). at_compute:
+    the losses that the baseline's law has at these shares of its largest compute. leave_out:
+    `model`, each size left out of both arms in turn, or `none`. pair_by: as in `Comparison`.
+
+    Raises ValueError for another word as `leave_out` or `pair_by`.
+    """
+
+    metrics: Sequence[str]
+    conventions: Sequence[str]
+    laws: Sequence[str]
+    methods: Sequence[str]
+    points: Sequence[str | float]
+    at_loss: Sequence[float]
+    at_compute: Sequence[float]
+    leave_out: str
+    pair_by: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if self.leave_out not in LEAVE_OUT:
+            raise ValueError(f"leave_out: `{self.leave_out}` is not one of {', '.join(LEAVE_OUT)}")
+        for value in self.pair_by:
+            if value not in CHOICES["pair_by"]:
+                raise ValueError(
+                    f"pair_by: `{value}` is not one of {', '.join(CHOICES['pair_by'])}"
+                )

@@ -121,6 +121,52 @@ def _at_once(table: pd.DataFrame) -> dict[str, list[str]]:
     return {"All at once": [f"[{low}, {high}]" for _, low, high in numbers]}
 
 
+def choices(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
+    """What all reasonable choices say together, one row a candidate and metric."""
+    table, moves = made_of["comparisons"], made_of["moves"]
+    most = moves.drop_duplicates(["candidate", "metric"]).set_index(["candidate", "metric"])
+    of = [tuple(key) for key in table[["candidate", "metric"]].to_numpy()]
+    text = pd.DataFrame(
+        {
+            "Candidate": table["candidate"].map(words["arms"]).map(escape),
+            "Metric": table["metric"].map(words["metrics"]).map(escape),
+            "Specifications": [
+                f"{used:,} of {all:,}" for used, all in _columns(table, "used", "specifications")
+            ],
+            "Median": [_shown(x) for x in table["median"]],
+            "Saving": [saving(x) for x in table["median"]],
+            "Range": [
+                f"{_shown(low)} to {_shown(high)}"
+                for low, high in _columns(table, "lowest", "highest")
+            ],
+            "Above 1": [f"{100 * x:.0f}\\%" if np.isfinite(x) else "" for x in table["above_1"]],
+            "Moved most by": [_moved(most.loc[[key]]) if key in most.index else "" for key in of],
+        }
+    )
+    caption = (
+        "Compute multipliers under every combination of choices: those that can be fitted, their "
+        "median, range, and share above 1. In brackets: the share of the variance of $\\log M$ "
+        "that is left when all the other choices are fixed."
+    )
+    return Table(table, text, caption)
+
+
+def _shown(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else ""
+
+
+def _moved(most: pd.DataFrame) -> str:
+    """The choice that moves the multiplier most, and how far."""
+    row = most.iloc[0]
+    return escape(f"{row['choice'].replace('_', ' ')} ({100 * row['share']:.0f}%)")
+
+
+def saving(multiplier: float) -> str:
+    """How much less compute a multiplier means, 1 - 1/M, as LaTeX: `14\\%`; more is negative."""
+    less = 100 * (1 - 1 / multiplier)
+    return f"${less:.0f}$\\%".replace("$-0$", "$0$") if np.isfinite(less) else ""
+
+
 # Symbol of a stated quantity, and where it is stated.
 STATED = {
     "training_tokens": ("D", "planned"),
@@ -176,6 +222,7 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
 TABLES: Mapping[str, Callable[[Mapping[str, pd.DataFrame], Mapping[str, Any]], Table]] = {
     "fits": fits,
     "multipliers": multipliers,
+    "choices": choices,
     "runs": runs,
 }
 

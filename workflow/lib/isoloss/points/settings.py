@@ -1,6 +1,7 @@
 """The settings of the points: section `points` of a study."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from isoloss.cleaning.settings import LONGEST
 
@@ -36,3 +37,25 @@ class Selection:
     def at_the_end(self) -> bool:
         """Whether the last rows of a run are enough (`isoloss.cleaning.thinned.tail`)."""
         return self.select != "curve" and self.window <= LONGEST
+
+    @property
+    def label(self) -> str:
+        """Which points these are, in a few words."""
+        if self.table is not None:
+            return "table"
+        if self.select == "last":
+            return "last"
+        several = f"{self.per_run} along the run, " if self.select == "curve" else ""
+        return f"{several}window {self.window:g}"
+
+    def varied(self, others: Sequence[str | float]) -> "dict[str, Selection]":
+        """This selection and others by their labels: `last`, or windows of `final`."""
+        if self.table is not None:
+            return {self.label: self}
+        found = [self]
+        for other in others:
+            if isinstance(other, str):
+                found.append(replace(self, select=other))
+            else:
+                found.append(replace(self, select="final", window=float(other)))
+        return {each.label: each for each in found}

@@ -9,7 +9,7 @@ from isoloss.cleaning.settings import Cleaning, Quality
 from isoloss.fit.settings import Fitting
 from isoloss.flops.settings import Compute
 from isoloss.logs.settings import Reading
-from isoloss.multiplier.settings import Comparison, Gate
+from isoloss.multiplier.settings import Comparison, Gate, Varied
 from isoloss.points.settings import Selection
 from isoloss.study.validation import InputError
 
@@ -28,6 +28,7 @@ class Sections:
     fit: Fitting
     multiplier: Comparison
     gate: Gate
+    choices: Varied
 
 
 def typed(path: Path, settings: Mapping[str, Any]) -> Sections:
@@ -51,4 +52,5 @@ def typed(path: Path, settings: Mapping[str, Any]) -> Sections:
         fit=made("fit", Fitting),
         multiplier=made("multiplier", Comparison),
         gate=made("gate", Gate),
+        choices=made("choices", Varied),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.fit.problem import FitError
-from isoloss.fit.request import ISOFLOP, NAMES, Request, require
+from isoloss.fit.request import ISOFLOP, NAMES, VARIED, Request, require
 from isoloss.logs.paths import Logs
 from isoloss.points.axes import axes_of
 from isoloss.study.conventions import check_compute, check_costs, with_headline
@@ -28,7 +28,10 @@ FROM_LOGS = {"curves", "quality", "flops", "breakdown", "overtaking", "consisten
 SHOWS = {"surface": "chinchilla", "isoflop": ISOFLOP}  # figures of one law
 SCHEMAS = ("config", "study", "runs", "points_table", "published")
 # Sections whose settings `config/config.yaml` may give for every study.
-SECTIONS = ("log", "clean", "quality", "points", "fit", "multiplier", "gate", "figures", "tables")
+SECTIONS = (
+    *("log", "clean", "quality", "points", "fit", "multiplier", "gate"),
+    *("choices", "figures", "tables"),
+)
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,9 @@ def load(
     for name, known_names in NAMES.items():
         for part in (fit, fit["also"]["items"]["properties"]):
             part[name]["enum"] = known_names
+    varied = rules["study"]["properties"]["choices"]["properties"]
+    for name, known_names in VARIED.items():
+        varied[name]["items"]["enum"] = known_names
     shared = {key: rules["study"]["properties"][key] for key in SECTIONS}
     rules["config"]["properties"] |= shared
     validate(config, rules["config"], "config/config.yaml")
@@ -214,6 +220,7 @@ def _study(
         check_compute(path, sheet, compute, log, runs, lambda run: _text(study.files(run)))
         check_costs(sheet, settings["figures"], runs)
     _laws(path, study)
+    _varied(path, study)
     if "published" in own:
         _published(Path(own["published"]), rules["published"], study)
     return study
@@ -297,6 +304,18 @@ def _laws(path: Path, study: Study) -> None:
             require(request, *axes)
         except FitError as error:
             raise InputError(f"{path}: fit: arm {arm}: {error}.") from error
+
+
+def _varied(path: Path, study: Study) -> None:
+    """Whether the metrics and conventions that `choices` names are those of the study."""
+    varied = study.settings["choices"]
+    for key, known in (("metrics", study.settings["metrics"]), ("conventions", study.conventions)):
+        for name in varied[key]:
+            if name not in known:
+                raise InputError(
+                    f"{path}: choices.{key}: `{name}` is not in the study."
+                    f"{did_you_mean(name, known)}"
+                )
 
 
 def _logged_names(path: Path, study: Study) -> None:

@@ -1,0 +1,426 @@
+"""Points -> the multiplier under every reasonable combination of choices, and which one moves it.
+
+A multiverse (Steegen et al. 2016, doi:10.1177/1745691616658637), to be drawn as a specification
+curve (Simonsohn et al. 2020, doi:10.1038/s41562-020-0912-z).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isoloss.fit.along import counted_in, on_axis
+from isoloss.fit.covariance import told_by_too_few
+from isoloss.fit.fit import fit_group
+from isoloss.fit.inputs import distinct
+from isoloss.fit.law import Law
+from isoloss.fit.problem import FitError, FitStatus, refit
+from isoloss.fit.registry import LAWS
+from isoloss.fit.request import Request, require
+from isoloss.fit.settings import Fitting
+from isoloss.multiplier.equal_loss import Arm, arm, multiplier
+from isoloss.multiplier.multiplier import middle, reached_by_both
+from isoloss.multiplier.saving import in_words
+from isoloss.multiplier.settings import Comparison, Varied
+from isoloss.units import Floats
+
+OF = ["candidate", "metric"]  # one comparison
+CHOICES = ["convention", "law", "method", "points", "reference", "left_out", "pair_by"]
+SAID = [
+    "multiplier",
+    "ci_low",
+    "ci_high",
+    "interval",
+    "degrees_of_freedom",
+    "n_points",
+    "extrapolated",
+]
+SAME = ["run", "metric", "convention", "compute_pflop_s_days", "loss", "used"]
+SOUND = (FitStatus.CONVERGED, FitStatus.AT_BOUND)
+MOST_SIZES = 24  # of more, each by itself says little, and none is left out
+NONE = "none"
+# A choice as a reader knows it.
+NAMES = {
+    "convention": "the FLOP convention",
+    "law": "the law",
+    "method": "the estimator",
+    "points": "the selection of points",
+    "reference": "the place of comparison",
+    "left_out": "the size left out",
+    "pair_by": "the pairing",
+}
+EXACT = 1e-18  # Variance of log M, a specification, that is rounding.
+BLANK = {"interval": "", "n_points": 0, "extrapolated": False}
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the specifications are made from.
+
+    selections: the points table of each selection of points, by its label, the study's first.
+    baseline: the arm that the others are compared with. fit, comparison: the study's own settings.
+    varied: what else is tried.
+    """
+
+    selections: Mapping[str, pd.DataFrame]
+    baseline: str
+    fit: Fitting
+    comparison: Comparison
+    varied: Varied
+
+    @cached_property
+    def own(self) -> pd.DataFrame:
+        """The study's own points that enter fits."""
+        points = next(iter(self.selections.values()))
+        return points[points["used"]]
+
+    @cached_property
+    def differing(self) -> dict[str, pd.DataFrame]:
+        """The selections of points that are not the same points as one before."""
+        found: dict[str, pd.DataFrame] = {}
+        for label, points in self.selections.items():
+            if not any(points[SAME].equals(other[SAME]) for other in found.values()):
+                found[label] = points
+        return found
+
+    @property
+    def requests(self) -> list[Request]:
+        """Laws by methods, the headline's first, each once."""
+        laws = dict.fromkeys([self.fit.law, *self.varied.laws])
+        methods = dict.fromkeys([self.fit.method, *self.varied.methods])
+        return [Request(*both) for both in product(laws, methods)]
+
+    @cached_property
+    def by_group(self) -> dict[tuple[str, ...], pd.DataFrame]:
+        """Used points by selection, metric, convention and arm."""
+        return {
+            (label, *key): group
+            for label, points in self.differing.items()
+            for key, group in points[points["used"]].groupby(["metric", "convention", "arm"])
+        }
+
+
+def tabled(data: Data) -> dict[str, pd.DataFrame]:
+    """The tables `choices`, `moves` and `comparisons`."""
+    table = choices(data)
+    moved = moves(table)
+    return {"choices": table, "moves": moved, "comparisons": comparisons(table, moved)}
+
+
+def choices(data: Data) -> pd.DataFrame:
+    """One row a specification: its choices, the multiplier with its interval, or why there is none.
+
+    The choices are CHOICES; the first of each are the study's own, and together they are the row
+    whose `headline` is true. A specification is `used` where its law's parameters are told by the
+    points and it has a number and an interval; otherwise `reason` says what is missing.
+    """
+    own = data.own
+    metrics = list(data.varied.metrics) or list(own["metric"].unique())
+    candidates = [name for name in own["arm"].unique() if name != data.baseline]
+    conventions = list(own["convention"].unique())
+    if data.varied.conventions:
+        conventions = list(dict.fromkeys([conventions[0], *data.varied.conventions]))
+    rows: list[Rows] = []
+    for metric in metrics:
+        fitted = _fitted(data, metric, conventions)
+        for candidate in candidates:
+            of = {"candidate": candidate, "metric": metric, "baseline": data.baseline}
+            compared = list(_compared(data, candidate, metric, fitted))
+            first = [np.arange(len(each["reference"])) == 0 for each in compared]
+            first[1:] = [np.zeros_like(each) for each in first[1:]]
+            rows += [of | each | {"headline": h} for each, h in zip(compared, first, strict=True)]
+    columns = {name: [_column(each, name) for each in rows] for name in rows[0]}
+    table = pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
+    return table.assign(confidence=data.comparison.confidence)
+
+
+Rows = dict[str, Any]  # columns of K specifications; a value alone is that of all
+
+
+def _column(rows: Rows, name: str) -> Any:
+    value = np.asarray(rows[name], dtype=object if isinstance(rows[name], str) else None)
+    return np.broadcast_to(value, np.shape(rows["loss"]))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An arm with its law, or the reason why it has none, or why it is not to be used."""
+
+    arm: Arm | None = None
+    status: str = ""
+    reason: str = ""
+
+
+Key = tuple[str, str, str, str, str]  # convention, law, method, points, left out
+
+
+def _fitted(data: Data, metric: str, conventions: Sequence[str]) -> dict[Key, dict[str, Fitted]]:
+    """The arms by name, of every way to fit, the study's own first."""
+    own = data.own[data.own["metric"] == metric]
+    sizes = own.groupby("model", sort=False)["compute_pflop_s_days"].max().sort_values()
+    leave = data.varied.leave_out == "model" and 1 < len(sizes) <= MOST_SIZES
+    left_out = [NONE, *map(str, sizes.index)] if leave else [NONE]
+    found: dict[Key, dict[str, Fitted]] = {}
+    for convention, request, points in product(conventions, data.requests, data.differing):
+        for name in own["arm"].unique():
+            mine = data.by_group.get((points, metric, convention, name))
+            fits = _fits(data, mine, convention, left_out, request)
+            for left, fitted in zip(left_out, fits, strict=True):
+                key = (convention, request.law, request.method, points, left)
+                reason = fitted.reason and f"arm {name}: {fitted.reason}"
+                found.setdefault(key, {})[name] = replace(fitted, reason=reason)
+    return found
+
+
+def _fits(
+    data: Data,
+    points: pd.DataFrame | None,
+    convention: str,
+    left_out: Sequence[str],
+    request: Request,
+) -> Iterator[Fitted]:
+    """One arm fitted to its points without each of `left_out` (no size is called NONE)."""
+    if points is None:
+        yield from [Fitted(reason="it has no such points")] * len(left_out)
+        return
+    law = LAWS[request.law]
+    kept = [(points["model"].astype(str) != left).to_numpy() for left in left_out]
+    asked = [left == NONE and request in data.fit.requests for left in left_out]
+    lacking = [
+        _lacking(request, points[rows], asked=each) for rows, each in zip(kept, asked, strict=True)
+    ]
+    carried = [i for i, words in enumerate(lacking) if not words]
+    found: dict[int, tuple[Floats, bool]] = {}
+    if carried:
+        # All that there are first; the others start from there, in one batch.
+        try:
+            whole = fit_group(request, points, data.fit.weight_by).solution
+        except FitError as error:
+            yield from [Fitted(reason=str(error))] * len(left_out)
+            return
+        weights = whole.stated.weights * np.stack([kept[i] for i in carried])
+        minima = refit(whole.stated, whole.stated.loss[None, :], weights, whole.phi)
+        phi = np.where(np.all(weights > 0, axis=1)[:, None], whole.phi, minima.phi)
+        found = dict(zip(carried, zip(phi, minima.converged, strict=True), strict=True))
+    for i, rows in enumerate(kept):
+        if i not in found:
+            yield Fitted(reason=lacking[i])
+            continue
+        parameters, converged = law.natural(found[i][0]).tolist(), bool(found[i][1])
+        row = {
+            "law": request.law,
+            "method": request.method,
+            "n_points": int(rows.sum()),
+            "weighted": data.fit.weight_by != "none",
+            **dict(zip(law.parameters, parameters, strict=True)),
+        }
+        made = arm(row, on_axis(request.law, convention, points[rows]))
+        status = made.fit.status if converged else FitStatus.MAX_ITERATIONS
+        reason = "" if status in SOUND else _unsound(law, int(rows.sum()), status)
+        yield Fitted(made if asked[i] or not reason else None, status, reason)
+
+
+def _lacking(request: Request, points: pd.DataFrame, *, asked: bool) -> str:
+    """What points lack to carry a law, "" where nothing; of a law that the study itself asks for,
+    even if they do not tell its parameters.
+    """
+    law = LAWS[request.law]
+    axes = [points[name].tolist() for name in ("parameters", "tokens")]
+    try:
+        require(request, points["compute_pflop_s_days"].tolist(), *axes)
+        runs = np.unique(points["run"].astype(str), return_inverse=True)[1]
+        distinct(request.law, len(law.parameters), [runs.astype(np.float64)])
+    except FitError as error:
+        return str(error)
+    if not asked and told_by_too_few(len(law.parameters), len(points)):
+        return _unsound(law, len(points), FitStatus.NOT_IDENTIFIABLE)
+    return ""
+
+
+def _unsound(law: Law, points: int, status: str) -> str:
+    """Why the parameters of a fit are not to be used."""
+    if status == FitStatus.NOT_IDENTIFIABLE:
+        return f"{points} points do not tell the {len(law.parameters)} parameters of law {law.name}"
+    return f"the fit of law {law.name} did not converge"
+
+
+def _compared(
+    data: Data, candidate: str, metric: str, fitted: Mapping[Key, Mapping[str, Fitted]]
+) -> Iterator[Rows]:
+    """The specifications of one comparison, those together that share their fits and pairing."""
+    names = (data.baseline, candidate)
+    losses = _losses(data, *(next(iter(fitted.values())).get(name, Fitted()) for name in names))
+    shares = data.varied.at_compute
+    references = [*losses, *(f"compute {share:g}" for share in shares)]
+    pairings = dict.fromkeys([data.comparison.pair_by, *data.varied.pair_by])
+    for (convention, law, method, points, left_out), arms in fitted.items():
+        both = [arms.get(name, Fitted(reason=f"arm {name}: it has no points")) for name in names]
+        reason = "; ".join(each.reason for each in both if each.reason)
+        pair = [each.arm for each in both if each.arm is not None]
+        nan = [np.nan] * len(shares)
+        at = np.array([*losses.values(), *(_at_compute(pair[0], shares) if pair else nan)])
+        for pair_by in pairings:
+            if len(pair) == 2:
+                found = _multiplied(data, pair, at, Request(law, method), pair_by)
+            else:
+                found = {"loss": at, **dict.fromkeys(SAID, np.nan), **BLANK}
+            yield {
+                "reference": np.array(references, dtype=object),
+                "convention": convention,
+                "counted_in": counted_in(law, convention),
+                "law": law,
+                "method": method,
+                "points": points,
+                "left_out": left_out,
+                "pair_by": pair_by,
+                "status": "; ".join(dict.fromkeys(each.status for each in both if each.status)),
+                **found,
+                **({"used": False, "reason": reason} if reason else {}),
+            }
+
+
+def _multiplied(
+    data: Data, pair: Sequence[Arm], at: Floats, request: Request, pair_by: str
+) -> Rows:
+    """Columns of the specifications of one pair of fits, at all losses."""
+    # Percentiles need draws, which the headline alone has.
+    own = request == data.fit.requests[0] and data.comparison.interval != "percentile"
+    made = multiplier(
+        pair[0],
+        pair[1],
+        at,
+        pair_by=pair_by == "model",
+        confidence=data.comparison.confidence,
+        interval=data.comparison.interval if own else "auto",
+    )
+    columns = {name: made[name].to_numpy() for name in ["loss", *SAID, "reason"]}
+    numbers = np.array([columns[name] for name in ("multiplier", "ci_low", "ci_high")])
+    used = np.isfinite(numbers).all(axis=0)
+    return columns | {"used": used, "reason": np.where(used, "", columns["reason"])}
+
+
+def _losses(data: Data, baseline: Fitted, candidate: Fitted) -> dict[str, float]:
+    """The losses of reference by name: the study's, the headline first, and places in the range.
+
+    The same for every specification of a comparison, by the study's own fits.
+    """
+    at = [float(loss) for loss in data.comparison.at_loss]
+    if baseline.arm is not None and candidate.arm is not None:
+        at = at or [middle(baseline.arm, candidate.arm)]
+        low, high = np.log(reached_by_both(baseline.arm, candidate.arm))
+        places = low + np.asarray(data.varied.at_loss) * (high - low)
+        at += [round(loss, 3) for loss in np.exp(places).tolist()]
+    return {f"loss {loss:g}": loss for loss in at or [np.nan]}
+
+
+def _at_compute(baseline: Arm, shares: Sequence[float]) -> Floats:
+    """The losses of the baseline's law at shares of its largest compute."""
+    compute = np.asarray(shares, dtype=np.float64) * baseline.compute.max()
+    return baseline.law.along_compute.value(compute, **baseline.along)
+
+
+def moves(table: pd.DataFrame) -> pd.DataFrame:
+    """How far each choice moves the multiplier, one row a comparison and choice, the most first.
+
+    Of the variance of log M over the specifications that are used, `alone` is the share between
+    the options of the choice (its main effect), `share` that which is left when all the other
+    choices are fixed (the total effect of Sobol, Homma and Saltelli 1996,
+    doi:10.1016/0951-8320(96)00002-6), interactions included; `width_share` is the same of the log
+    of the interval's width. Option `low` has the lowest median of M, `high` the highest.
+    """
+    rows = []
+    for key, group in table[table["used"]].groupby(OF, sort=False):
+        log_m = np.log(group["multiplier"])
+        with np.errstate(divide="ignore"):
+            width = np.log(np.log(group["ci_high"] / group["ci_low"]))
+        for choice in CHOICES:
+            others = [name for name in CHOICES if name != choice]
+            fixed = group.groupby(others, sort=False).ngroup()
+            medians = group.groupby(choice, sort=False)["multiplier"].median()
+            rows.append(
+                {
+                    **dict(zip(OF, key, strict=True)),
+                    "choice": choice,
+                    "options": len(medians),
+                    "share": 1 - _between(log_m, fixed),
+                    "alone": _between(log_m, group[choice]),
+                    "width_share": 1 - _between(width, fixed),
+                    "low": str(medians.idxmin()),
+                    "low_median": medians.min(),
+                    "high": str(medians.idxmax()),
+                    "high_median": medians.max(),
+                }
+            )
+    columns = [*OF, "choice", "options", "share", "alone", "width_share"]
+    columns += ["low", "low_median", "high", "high_median"]
+    found = pd.DataFrame(rows, columns=columns)
+    order = found.groupby(OF, sort=False).ngroup()
+    return (
+        found.assign(order=order)
+        .sort_values(["order", "share"], ascending=[True, False], kind="stable", ignore_index=True)
+        .drop(columns="order")
+    )
+
+
+def _between(values: pd.Series, groups: pd.Series) -> float:
+    """Share of the variance of values that lies between groups; of none at all 1."""
+    sound = np.isfinite(values)
+    values, groups = values[sound], groups[sound]
+    total = float(np.sum((values - values.mean()) ** 2))
+    within = float(np.sum((values - values.groupby(groups).transform("mean")) ** 2))
+    return 1 - within / total if total > EXACT * len(values) else 1.0
+
+
+def comparisons(table: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
+    """One row a comparison: median, range and share above 1 of the specifications that are used.
+
+    `told` is the share whose interval excludes 1. sentence: all that in words, with the choice that
+    moves the answer most.
+    """
+    rows = []
+    for key, group in table.groupby(OF, sort=False):
+        of = dict(zip(OF, key, strict=True))
+        used = group[group["used"]]
+        m = used["multiplier"]
+        row = of | {
+            "specifications": len(group),
+            "used": len(used),
+            "median": m.median(),
+            "lowest": m.min(),
+            "highest": m.max(),
+            "above_1": float((m > 1).mean()),
+            "told": float(((used["ci_low"] > 1) | (used["ci_high"] < 1)).mean()),
+        }
+        mine = moved[(moved[OF] == pd.Series(of)).all(axis=1)]
+        rows.append(row | {"sentence": _sentence(row, mine)})
+    return pd.DataFrame(rows)
+
+
+def _sentence(row: Mapping[str, Any], moved: pd.DataFrame) -> str:
+    """Median, range, share above 1, and the choice that moves the answer most."""
+    if not row["used"]:
+        return f"none of {row['specifications']:,} specifications can be fitted"
+    said = (
+        f"median {row['median']:.2f}x ({in_words(row['median'])}) over {row['used']:,} "
+        f"specifications "
+        f"({row['lowest']:.2f}x to {row['highest']:.2f}x, {_percent(row['above_1'])} above 1)"
+    )
+    most = moved.iloc[0]
+    if row["used"] == 1 or not most["share"] > 0:
+        return f"{said}; no choice moves it"
+    return (
+        f"{said}; {NAMES[most['choice']]} moves it most: {_percent(most['share'])} of the variance "
+        f"of log M is left when all other choices are fixed, from {most['low_median']:.2f}x "
+        f"({most['low']}) to {most['high_median']:.2f}x ({most['high']}) in the median"
+    )
+
+
+def _percent(share: float) -> str:
+    """A share as whole percent; of almost all or none not 100% or 0%."""
+    if 0 < share < 0.005:
+        return "below 1%"
+    return "over 99%" if 0.995 < share < 1 else f"{100 * share:.0f}%"
