@@ -101,7 +101,7 @@ def test_at_the_root_is_only_what_all_stages_need():
     packages = {path.parent.name for path in LIBRARY.glob("isoloss/*/__init__.py")}
     modules = {path.stem for path in LIBRARY.glob("isoloss/*.py")}
     assert packages == {*FLOW, "study", "artifact"}
-    assert modules == {"__init__", "cli", "running", "status", *SHARED}
+    assert modules == {"__init__", "cli", "forked", "running", "status", *SHARED}
 
 
 def test_packages_import_nothing_of_the_project_but_itself():

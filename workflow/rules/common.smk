@@ -37,7 +37,7 @@ LIBRARY = str(HOME / "workflow/lib")
 sys.path.insert(0, LIBRARY)
 os.environ.update(PYTHONPATH=LIBRARY)
 
-from isoloss import stamps, status
+from isoloss import forked, stamps, status
 from isoloss.study import resolved, study
 from isoloss.study.validation import InputError, read_yaml
 
