@@ -2,10 +2,13 @@
 
 import json
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 STUDIES = ("kimi-linear", "moba-8k", "moba-32k")
 
@@ -337,3 +340,21 @@ def test_what_the_architectures_say_is_read(papers):
         full, moba = by.loc[f"full-{size}"], by.loc[f"moba-{size}"]
         assert full["6n_non_embedding"] == moba["6n_non_embedding"]
         assert full["matmul_causal"] > moba["matmul_causal"]
+
+
+def test_the_example_of_a_paper_compiles_with_our_numbers(papers, tmp_path):
+    latex, totext = shutil.which("pdflatex"), shutil.which("pdftotext")
+    if latex is None or totext is None:
+        pytest.skip("no pdflatex or pdftotext; on Debian: texlive-latex-recommended, poppler-utils")
+    (tmp_path / "results").symlink_to(papers[0].folder / "results")
+    shutil.copytree(ROOT / "paper", tmp_path / "paper")
+    for _ in range(2):  # the second sets the references
+        command = [latex, "-interaction=nonstopmode", "-halt-on-error", "example.tex"]
+        done = subprocess.run(command, cwd=tmp_path / "paper", capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert "undefined" not in done.stdout
+    assert "Overfull" not in done.stdout
+    made = subprocess.run([totext, tmp_path / "paper/example.pdf", "-"], capture_output=True)
+    text = " ".join(made.stdout.decode().split())
+    assert "1.155 (1.134 to 1.176)" in text
+    assert "not to be quoted" not in text

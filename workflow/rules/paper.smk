@@ -118,6 +118,31 @@ rule table:
         "../scripts/table.py"
 
 
+# The numbers that a text may quote: a LaTeX macro each, and the same for programs.
+rule numbers:
+    input:
+        points="results/points/{study}.csv",
+        fit="results/fit/{study}.csv",
+        multiplier="results/multiplier/{study}.csv",
+        again=unsound("numbers"),
+    output:
+        tex="results/numbers/{study}.tex",
+        json="results/numbers/{study}.json",
+    log:
+        "logs/numbers/{study}.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        words=words,
+        schemas=schemas("points", "fit", "multiplier"),
+        code=code("numbers"),
+    message:
+        "{wildcards.study}: numbers for the text"
+    script:
+        "../scripts/numbers.py"
+
+
 # Every published number against ours.
 rule claims:
     input:
