@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
 from isoloss.flops.report import lines
 from isoloss.flops.report import report as flops_report
 from isoloss.logs.explain import explain as explained
+from isoloss.study.scaffold import init
 from isoloss.study.validation import InputError, read_yaml
 
 COUNTED = tuple(name for name in CONVENTIONS if name != "logged")
@@ -110,6 +112,12 @@ def explain(given: argparse.Namespace) -> str:
     return "\n".join(explained(given.log, given.format, given.run))
 
 
+def drafted(given: argparse.Namespace) -> str:
+    """A run sheet and a study, from a folder of logs."""
+    name = given.study or re.sub("[^a-z0-9]+", "-", given.folder.resolve().name.lower()).strip("-")
+    return "\n".join(init(given.folder, name))
+
+
 def _checked(study: str) -> list[str]:
     path = Path(f"config/studies/{study}.yaml")
     if not path.is_file():
@@ -159,6 +167,10 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("log", type=Path, metavar="FILE", help="a log, or a folder of logs")
     verb.add_argument("--format", default="auto", help="read it as this (default: by content)")
     verb.add_argument("--run", metavar="NAME", help="of a store of several, by name or id")
+    verb = verbs.add_parser("init", help="draft a run sheet and a study from a folder of logs")
+    verb.set_defaults(verb=drafted)
+    verb.add_argument("folder", type=Path, metavar="FOLDER", help="logs, as the tools left them")
+    verb.add_argument("--study", metavar="NAME", help="its name (default: the folder's)")
     verb = verbs.add_parser("status", help="which results are current, and why others are not")
     verb.set_defaults(verb=current)
     verb.add_argument("studies", nargs="*", metavar="STUDY", help="default: all")

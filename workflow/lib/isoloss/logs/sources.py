@@ -10,6 +10,7 @@ from isoloss.logs import opening
 from isoloss.logs.paths import Entry, Paths, entries
 from isoloss.logs.records import Format, LogError, Open
 from isoloss.logs.registry import BY_NAME, FORMATS
+from isoloss.logs.side_files import is_side, same_run
 
 _ALIASES = {"tsv": "csv"}
 
@@ -90,6 +91,8 @@ def chosen(paths: Paths, name: str, notes: list[str]) -> tuple[Format, list[Entr
     all_entries = entries(paths)
     for entry in all_entries:
         for file in entry.files:
+            if entry.is_folder and wanted is None and is_side(file):
+                continue
             format = recognise(file) if wanted is None else wanted
             if wanted is not None and entry.is_folder and not _sniffed(file, [wanted]):
                 format = None
@@ -109,6 +112,11 @@ def chosen(paths: Paths, name: str, notes: list[str]) -> tuple[Format, list[Entr
                 f"explain {first}`"
             )
         raise LogError(message)
+    if len(kinds) > 1:
+        kind, again = same_run(kinds)
+        for other in again:
+            of_it = kinds.pop(other)
+            notes.append(f"{of_it[0].as_posix()} ({other}) is the same run again, left out")
     if len(kinds) > 1:
         which = "; ".join(f"{kind}: {files[0].as_posix()}" for kind, files in kinds.items())
         raise LogError(f"{text(paths)}: logs of several formats ({which}); name one as `format:`")
