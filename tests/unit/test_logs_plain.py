@@ -299,6 +299,20 @@ def test_a_chart_of_several_runs_asks_for_the_column(tmp_path: Path) -> None:
     assert list(log_of(tmp_path, lines, metrics={"loss": "b - loss"}).table["value"]) == [3]
 
 
+def test_the_index_that_pandas_writes_needs_no_name(tmp_path: Path) -> None:
+    log = log_of(tmp_path, [",step,tokens,loss", "0,1,10,2.5", "1,2,20,2.25", "2,3,30,2.125"])
+    assert log.format == "csv"
+    assert list(log.table["step"]) == [1, 2, 3]
+    assert list(log.table["value"]) == [2.5, 2.25, 2.125]
+
+
+def test_current_steps_are_steps(tmp_path: Path) -> None:
+    rows = [{"current_steps": s, "total_steps": 9, "loss": 9 / s, "lr": 0.1} for s in (1, 2, 3)]
+    rows.append({"current_steps": 3, "total_steps": 9, "loss": None, "percentage": 100.0})
+    log = log_of(tmp_path, [json.dumps(row) for row in rows])
+    assert list(log.table["step"]) == [1, 2, 3]
+
+
 @pytest.mark.parametrize("digits", [3, 4, 5, 7])
 def test_digits_are_those_that_are_printed(tmp_path: Path, digits: int) -> None:
     random = np.random.default_rng(digits)

@@ -33,6 +33,12 @@ def _cells(text: str, delimiter: str) -> list[str]:
     return next(csv.reader([text], delimiter=delimiter, strict=True), [])
 
 
+def _named(cells: Sequence[str]) -> list[str]:
+    """The names of a header; that of a first column without one, as pandas writes its index."""
+    names = [cell.strip() for cell in cells]
+    return ["Unnamed: 0", *names[1:]] if names and not names[0] else names
+
+
 def _is_header(cells: Sequence[str]) -> bool:
     """Names only: every cell filled, none a number, none twice."""
     if len(cells) < 2 or len(set(cells)) < len(cells):
@@ -69,7 +75,7 @@ def _dialect(head: bytes) -> tuple[_Dialect, list[str], list[list[str]]] | None:
         return None
     for delimiter in sorted(_DELIMITERS, key=lambda d: -text[0].count(d)):
         try:
-            header = [name.strip() for name in _cells(text[0], delimiter)]
+            header = _named(_cells(text[0], delimiter))
             if not _is_header(header):
                 continue
             rows = [_cells(line, delimiter) for line in text[1:]]
@@ -185,7 +191,7 @@ class _Reader:
 
     def _headed(self, cells: list[str]) -> bool:
         """Whether a line is the header again, or a new one; the columns are then its."""
-        names = [cell.strip() for cell in cells]
+        names = _named(cells)
         if not _is_header(names) or len(set(names) & set(self.header)) < 2:
             return False
         self.repeated += 1
