@@ -19,8 +19,6 @@ from isoloss.cleaning.report import report as quality_report
 from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
 from isoloss.flops.report import lines
 from isoloss.flops.report import report as flops_report
-from isoloss.logs.explain import explain as explained
-from isoloss.study.scaffold import init
 from isoloss.study.validation import InputError, read_yaml
 
 COUNTED = tuple(name for name in CONVENTIONS if name != "logged")
@@ -109,11 +107,15 @@ def same(given: argparse.Namespace) -> str:
 
 def explain(given: argparse.Namespace) -> str:
     """What a log looks like, and how a study would read it."""
+    from isoloss.logs.explain import explain as explained  # heavy, as all that reads logs
+
     return "\n".join(explained(given.log, given.format, given.run))
 
 
 def drafted(given: argparse.Namespace) -> str:
     """A run sheet and a study, from a folder of logs."""
+    from isoloss.study.scaffold import init  # heavy, as all that reads logs
+
     name = given.study or re.sub("[^a-z0-9]+", "-", given.folder.resolve().name.lower()).strip("-")
     return "\n".join(init(given.folder, name))
 
