@@ -109,37 +109,56 @@ def appending(path: str | Path, schema: Mapping[str, Any]) -> Iterator[Callable[
     """
     columns = {name: _TYPES[rule["type"]] for name, rule in schema["properties"].items()}
     fields = pa.schema(columns)
-    waiting: list[pa.Table] = []
+    waiting: list[list[Any]] = []  # pieces of tables, each a column after the other
+    count = 0  # their rows
     with whole(path) as part, pq.ParquetWriter(part, fields, compression="zstd") as file:
 
         def flush() -> None:
+            nonlocal count
             if waiting:
-                file.write_table(pa.concat_tables(waiting).unify_dictionaries().combine_chunks())
+                arrays = map(_arrow, zip(*waiting, strict=True), columns.values())
+                file.write_table(pa.Table.from_arrays(list(arrays), schema=fields))
                 waiting.clear()
+                count = 0
 
         def append(table: pd.DataFrame) -> None:
-            whole = {name: table[name].array for name in columns}
+            nonlocal count
+            whole = [table[name].array for name in columns]
             for start in range(0, len(table), PIECE):
-                piece = slice(start, start + PIECE)
-                arrays = [_arrow(whole[name][piece], kind) for name, kind in columns.items()]
-                waiting.append(pa.Table.from_arrays(arrays, schema=fields))
-                if sum(map(len, waiting)) >= PIECE:
+                some = slice(start, start + PIECE)
+                waiting.append([column[some] for column in whole] if len(table) > PIECE else whole)
+                count += len(waiting[-1][0])
+                if count >= PIECE:
                     flush()
 
         yield append
         flush()
 
 
-def _arrow(column: Any, kind: pa.DataType) -> pa.Array:
-    """An array of pandas as it is written: numbers and texts that are not known are null."""
+def _arrow(pieces: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Arrays of pandas as one is written: numbers and texts that are not known are null."""
     if pa.types.is_dictionary(kind):
-        found = column if isinstance(column, pd.Categorical) else pd.Categorical(column)
-        codes = found.codes.astype(np.int32)
-        texts = pa.array(found.categories.tolist(), pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
+        return _labels(pieces)
     if pa.types.is_floating(kind):
-        return pa.array(column.to_numpy(np.float64, na_value=np.nan), from_pandas=True)
-    return pa.array(column.to_numpy(), kind)
+        numbers = [column.to_numpy(np.float64, na_value=np.nan) for column in pieces]
+        return pa.array(np.concatenate(numbers), from_pandas=True)
+    return pa.array(np.concatenate([column.to_numpy() for column in pieces]), kind)
+
+
+def _labels(pieces: Iterable[Any]) -> pa.Array:
+    """Arrays of texts as one of numbers into all the texts, these in the order of their coming."""
+    number: dict[str, int] = {}
+    codes = []
+    for column in pieces:
+        labels = column if isinstance(column, pd.Categorical) else pd.Categorical(column)
+        texts = labels.categories.tolist()
+        # Last the number of what is not known, whose code is -1.
+        numbers = [*(number.setdefault(text, len(number)) for text in texts), -1]
+        codes.append(np.array(numbers, np.int32)[labels.codes])
+    every = np.concatenate(codes)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(every, mask=every < 0), pa.array(list(number), pa.string())
+    )
 
 
 def read(

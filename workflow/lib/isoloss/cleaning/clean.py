@@ -23,7 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoloss.cleaning.curve_rules import constant, diverged, out_of_order, spikes
-from isoloss.cleaning.curves import position, slices
+from isoloss.cleaning.curves import labels, position, slices
 from isoloss.cleaning.settings import Cleaning
 from isoloss.units import Floats
 
@@ -66,9 +66,11 @@ def clean(table: pd.DataFrame, settings: Cleaning) -> pd.DataFrame:
 
 def _alphabetical(names: pd.Series) -> NDArray[Any]:
     """A number for each name, in the order of the names."""
-    names = names.astype("category")
-    rank = np.argsort(np.argsort(names.cat.categories.to_numpy(object), kind="stable"))
-    codes: NDArray[Any] = names.cat.codes.to_numpy()
+    found = labels(names)
+    codes: NDArray[Any] = found.codes
+    if len(found.categories) == 1:
+        return codes
+    rank = np.argsort(np.argsort(found.categories.to_numpy(object), kind="stable"))
     numbers: NDArray[Any] = rank.astype(codes.dtype)[codes]
     return numbers
 

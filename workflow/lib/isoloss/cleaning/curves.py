@@ -23,9 +23,16 @@ def position(table: pd.DataFrame) -> Floats:
 
 def curves(cleaned: pd.DataFrame) -> Iterator[tuple[str, slice]]:
     """The name of each metric of a sorted run, and where its rows are."""
-    metric = pd.Categorical(cleaned["metric"].array)
-    for rows in slices(metric.codes):
-        yield str(metric[rows.start]), rows
+    metric = labels(cleaned["metric"])
+    codes = metric.codes
+    for rows in slices(codes):
+        yield str(metric.categories[codes[rows.start]]), rows
+
+
+def labels(column: pd.Series) -> pd.Categorical:
+    """A column of texts by their numbers, without a copy where it is so already."""
+    array = column.array
+    return array if isinstance(array, pd.Categorical) else pd.Categorical(array)
 
 
 def slices(codes: NDArray[Any]) -> Iterator[slice]:

@@ -40,8 +40,8 @@ def summary(
 
 
 def _counts(cleaned: pd.DataFrame) -> dict[str, int]:
-    reasons = cleaned["reasons"].cat
-    codes = reasons.codes.to_numpy()
+    reasons = cleaned["reasons"].array
+    codes = reasons.codes
     by_reasons = {
         names: int(np.count_nonzero(codes == code)) for code, names in enumerate(reasons.categories)
     }
@@ -54,8 +54,9 @@ def _counts(cleaned: pd.DataFrame) -> dict[str, int]:
 
 
 def _ends(cleaned: pd.DataFrame, metrics: Sequence[str]) -> dict[str, Any]:
-    kept, reasons = cleaned["kept"].to_numpy(), cleaned["reasons"]
-    gone = reasons.isin([name for name in reasons.cat.categories if "divergence" in name])
+    kept, reasons = cleaned["kept"].to_numpy(), cleaned["reasons"].array
+    of = [code for code, name in enumerate(reasons.categories) if "divergence" in name]
+    gone = np.isin(reasons.codes, of) if of else np.zeros(len(kept), bool)
     step, tokens, compute, value = (
         cleaned[name].to_numpy(np.float64)
         for name in ("step", "tokens", "compute_pflop_s_days", "value")
@@ -70,8 +71,8 @@ def _ends(cleaned: pd.DataFrame, metrics: Sequence[str]) -> dict[str, Any]:
         "last_step": _extreme(np.fmax, step, kept),
         "last_tokens": _extreme(np.fmax, tokens, kept),
         "last_compute_pflop_s_days": _extreme(np.fmax, compute, kept),
-        "divergence_step": _extreme(np.fmin, step, gone.to_numpy()),
-        "divergence_tokens": _extreme(np.fmin, tokens, gone.to_numpy()),
+        "divergence_step": _extreme(np.fmin, step, gone),
+        "divergence_tokens": _extreme(np.fmin, tokens, gone),
         "final_loss": last.get(metrics[0], NAN),
         "without": ";".join(metric for metric in metrics if metric not in last),
     }
@@ -94,8 +95,9 @@ def digest(cleaned: pd.DataFrame) -> str:
     if not others.any():
         return ""
     sha = hashlib.sha256()
+    columns = [cleaned[name].to_numpy(np.float64) for name in ("step", "tokens", "value")]
     for metric, rows in curves(cleaned):
         sha.update(f"{metric} {rows.stop - rows.start}\n".encode())
-        for name in ("step", "tokens", "value"):
-            sha.update(np.ascontiguousarray(cleaned[name].to_numpy(np.float64)[rows]).data)
+        for column in columns:
+            sha.update(np.ascontiguousarray(column[rows]).data)
     return sha.hexdigest()

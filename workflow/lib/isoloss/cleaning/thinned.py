@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isoloss.cleaning.curves import curves, position
+from isoloss.cleaning.curves import curves, labels, position
 from isoloss.cleaning.settings import LONGEST
 from isoloss.units import Floats
 
@@ -26,7 +26,7 @@ def drawn(cleaned: pd.DataFrame) -> pd.DataFrame:
     logarithm of the position. So spikes stay, and so does what is kept beside them.
     """
     value, place = cleaned["value"].to_numpy(), position(cleaned)
-    reasons = pd.Categorical(cleaned["reasons"].array).codes
+    reasons = labels(cleaned["reasons"]).codes
     shown = [
         rows.start + _extremes(place[rows], value[rows], reasons[rows])
         for _, rows in curves(cleaned)
@@ -77,6 +77,8 @@ def tail(cleaned: pd.DataFrame) -> pd.DataFrame:
     kept, chosen = cleaned["kept"].to_numpy(), np.zeros(len(cleaned), bool)
     for axis in AXES:
         along = cleaned[axis].to_numpy(np.float64)
+        if np.isnan(along).all():
+            continue
         end = np.fmax.reduce(along, where=kept, initial=np.nan)
         inside = kept & (along >= (1 - LONGEST) * end)
         for _, rows in curves(cleaned):

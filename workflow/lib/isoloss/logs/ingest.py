@@ -8,6 +8,7 @@ from textwrap import shorten
 from traceback import extract_tb, format_exception
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from isoloss.logs.axis import Axis
@@ -62,10 +63,10 @@ def ingest(
     row |= {
         "format": got.format,
         "values": len(table),
-        "segments": table["segment"].nunique(),
+        "segments": len(np.unique(table["segment"].to_numpy())),
         "quarantined": len(got.quarantine),
-        "logged_tokens": table["tokens"].max(),
-        "tokens_from": " + ".join(sorted(set(table["tokens_from"].unique()) - {""})),
+        "logged_tokens": np.fmax.reduce(table["tokens"].to_numpy(), initial=np.nan),
+        "tokens_from": " + ".join(sorted(set(_present(table["tokens_from"])) - {""})),
         "lossy": " | ".join(got.lossy),
         "notes": " | ".join(note for note in got.notes if note not in got.lossy),
     }
@@ -90,13 +91,19 @@ def _read(
         max_bad_fraction=settings.max_bad_fraction,
         **settings.columns,
     )
-    if all(got.table[name].isna().all() for name in ("tokens", "compute_pflop_s_days")):
+    axes = (got.table[name].to_numpy() for name in ("tokens", "compute_pflop_s_days"))
+    if all(np.isnan(axis).all() for axis in axes):
         raise LogError(
             f"{run['log']}: no tokens and no compute in this log. Name the column in the study "
             "(`log: {tokens: ...}` or `log: {compute: ...}`), or give `tokens_per_step` in the "
             "run sheet to count tokens from the steps."
         )
     return got
+
+
+def _present(labels: pd.Series) -> list[str]:
+    """The labels that a column has."""
+    return [str(labels.cat.categories[code]) for code in np.unique(labels.cat.codes.to_numpy())]
 
 
 def _unexpected(log: str, error: Exception) -> str:
