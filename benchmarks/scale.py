@@ -8,7 +8,8 @@ A study has R runs of 2,000 rows: a third each CSV, JSON lines and TensorBoard; 
 cut, spiked and diverged. Measured in a temporary copy of the files that git tracks: everything from
 nothing; nothing to do; after one log has changed; after one colour has. Processor seconds (user and
 system, of all processes) count, and their ratio to those of `plain/fit.py`, run beside each case,
-since a busy machine slows both; memory is the largest sum over all processes at one time.
+since a busy machine slows both; memory is the largest sum over all processes at one time, with what
+they share counted once.
 
 The growth exponent is that of the cold ratio over R, plus one: the script's work grows with R.
 """
@@ -195,7 +196,10 @@ def cost(command: list[str], folder: Path) -> Cost:
 
 @contextmanager
 def sampled(pid: int) -> Iterator[list[int]]:
-    """The largest sum of resident memory of a process and all below it, ten times a second."""
+    """The largest sum of memory of a process and all below it, ten times a second; bytes.
+
+    Of what several processes share each counts its part (PSS, of Linux).
+    """
     peak, ended = [0], threading.Event()
 
     def look() -> None:
@@ -204,7 +208,7 @@ def sampled(pid: int) -> Iterator[list[int]]:
             total = 0
             try:
                 for process in [root, *root.children(recursive=True)]:
-                    total += process.memory_info().rss
+                    total += process.memory_full_info().pss
             except psutil.Error:
                 continue  # one has just ended
             peak[0] = max(peak[0], total)

@@ -109,7 +109,9 @@ def drawn(plotting, arms=("base", "new"), metrics=("loss",)):
             "scaling": scaling.draw(
                 t["points"], t["fit"], t["draws"], t["multiplier"], words, plotting
             ),
-            "curves": curves.draw(t["cleaned"], t["points"], t["flops"], t["fit"], words, plotting),
+            "curves": curves.draw(
+                [t["cleaned"]], t["points"], t["flops"], t["fit"], words, plotting
+            ),
             "multiplier": multiplier.draw(t["multiplier"], words, plotting),
             "positions": positions.draw(t["multiplier"], words, plotting),
             "residuals": residuals.draw(t["residuals"], words, plotting),
@@ -341,7 +343,7 @@ def test_curves_show_every_kept_value_of_every_run_against_compute(plotting):
     t, words = tables()
     t["cleaned"].loc[5, "kept"] = False
     with mpl.rc_context(style.paper(plotting)):
-        figure = curves.draw(t["cleaned"], t["points"], t["flops"], t["fit"], words, plotting)
+        figure = curves.draw([t["cleaned"]], t["points"], t["flops"], t["fit"], words, plotting)
     lines = [line for line in figure.axes[0].get_lines() if line.get_linestyle() == "-"]
     assert sorted(len(line.get_xdata()) for line in lines) == [59] + [60] * 7
     ends = t["flops"].query("convention == '6n_with_head'")["compute_pflop_s_days"]

@@ -9,7 +9,7 @@ from matplotlib import rc_context
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
     figure = curves.draw(
-        tables.read(files.curves, params.schemas["curves"]),
+        (tables.read(path, params.schemas["curves"], curves.NEEDED) for path in files.curves),
         tables.read(files.points, params.schemas["points"]),
         tables.read(files.flops, params.schemas["flops"]),
         tables.read(files.fit, params.schemas["fit"]),

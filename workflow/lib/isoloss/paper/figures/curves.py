@@ -1,6 +1,6 @@
 """Training curves against compute, with the laws through their ends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,14 +11,15 @@ from isoloss.fit.along import equation
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
 from isoloss.paper.figures.scaling import law_line
-from isoloss.units import PFLOP_S_DAY
+from isoloss.units import PFLOP_S_DAY, Floats
 
+NEEDED = ["run", "metric", "tokens", "compute_pflop_s_days", "value", "kept"]
 BEYOND = 1.8  # how far a law is drawn past the runs' ends, as a factor of compute
 HEADROOM = 1.8  # above the highest loss, for the equations, as a factor
 
 
 def draw(
-    drawn: pd.DataFrame,
+    logs: Iterable[pd.DataFrame],
     points: pd.DataFrame,
     flops: pd.DataFrame,
     fit: pd.DataFrame,
@@ -27,20 +28,20 @@ def draw(
 ) -> Figure:
     """A panel a metric: the curve of every run that is used, and the law of each arm.
 
-    Laws are dashed over the compute of the runs' ends and dotted beyond.
+    logs: the curves (columns NEEDED), part by part; a run's values are in one part. Laws are dashed
+    over the compute of the runs' ends and dotted beyond.
     """
     headline, arms, metrics = words["conventions"][0], words["arms"], words["metrics"]
     points, flops, fit = (t[t["convention"] == headline] for t in (points, flops, fit))
     colors = style.arm_colors(plotting, arms)
     fit = fit[fit["headline_law"]]
-    used = set(points.loc[points["used"], "run"])
-    values = on_compute(drawn[drawn["kept"] & drawn["run"].isin(used)], flops)
-    values["color"] = values["run"].map(points.set_index("run")["arm"].groupby("run").first())
-    values["color"] = values["color"].map(colors)
+    arm_of = points[points["used"]].groupby("run")["arm"].first()
+    by_metric = _by_metric(logs, flops, arm_of.map(colors).to_dict())
     figure, panels = canvas.panels(plotting, len(metrics), share_x=True, share_y=True)
     for (metric, label), axes in zip(metrics.items(), panels, strict=True):
-        mine = values[values["metric"] == metric]
-        _curves(axes, mine, plotting["line"]["thin"])
+        for color, compute, loss in by_metric.get(metric, []):
+            width = plotting["line"]["thin"]
+            axes.plot(compute, loss, color=color, linewidth=width, alpha=0.5, zorder=1)
         laws = fit[fit["metric"] == metric].set_index("arm").loc[list(arms)]
         ends = points[(points["metric"] == metric) & points["used"]]
         for arm, law in laws.iterrows():
@@ -49,7 +50,8 @@ def draw(
         if len(metrics) > 1:
             axes.set_title(label)
     if len(metrics) > 1:
-        panels[0].set_ylim(top=HEADROOM * values["value"].max())
+        highest = max(loss.max() for curves in by_metric.values() for _, _, loss in curves)
+        panels[0].set_ylim(top=HEADROOM * highest)
     for axes in panels:  # once all panels that share an axis are drawn
         canvas.log_axis(axes, "x")
         canvas.log_axis(axes, "y")
@@ -71,11 +73,17 @@ def on_compute(values: pd.DataFrame, flops: pd.DataFrame) -> pd.DataFrame:
     return values.assign(compute=converted.fillna(counted))
 
 
-def _curves(axes: Axes, values: pd.DataFrame, width: float) -> None:
-    for (_, color), curve in values.groupby(["run", "color"], sort=False):
-        axes.plot(
-            curve["compute"], curve["value"], color=color, linewidth=width, alpha=0.5, zorder=1
-        )
+def _by_metric(
+    logs: Iterable[pd.DataFrame], flops: pd.DataFrame, colors: Mapping[str, str]
+) -> dict[str, list[tuple[str, Floats, Floats]]]:
+    """Of each metric the curves of the runs that have a color: it, compute and loss."""
+    found: dict[str, list[tuple[str, Floats, Floats]]] = {}
+    for log in logs:
+        values = on_compute(log[log["kept"] & log["run"].isin(colors)], flops)
+        for (run, metric), curve in values.groupby(["run", "metric"], sort=False, observed=True):
+            of = colors[run], curve["compute"].to_numpy(), curve["value"].to_numpy()
+            found.setdefault(metric, []).append(of)
+    return found
 
 
 def _equations(
