@@ -458,8 +458,11 @@ def small_database() -> bytes:
 # --- studies
 
 SCHEMAS = ROOT / "workflow/schemas"
-FIGURES = {"scaling": ["points", "fit"], "curves": ["clean"], "surface": ["surface"]}
-TABLES = {"fits": ["fit"], "runs": ["quality"]}
+FIGURES = {
+    **{"scaling": ["points", "fit"], "curves": ["clean"], "surface": ["surface"]},
+    **{"residuals": ["residuals"], "holdout": ["holdout"]},
+}
+TABLES = {"fits": ["fit"], "multipliers": ["multiplier"], "runs": ["quality"]}
 STUDY = b"""\
 title: New against old
 runs: runs.csv
@@ -493,7 +496,7 @@ def study_seeds() -> list[Files]:
     """A study with logs, and one with a table of points."""
     sheet = b"run,arm,model,log,parameters,architecture,sequence_length,training_tokens\n"
     logs = {}
-    for arm, size in product(("base", "new"), range(1, 5)):
+    for arm, size in product(("base", "new"), range(1, 6)):
         run = f"{arm[0]}{size}"
         sheet += f"{run},{arm},{size}M,{run}.csv,{size}000000,a.json,4096,1e9\n".encode()
         logs[f"{run}.csv"] = b"step,tokens,loss\n1,10,4.5\n"

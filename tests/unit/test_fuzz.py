@@ -21,6 +21,13 @@ def test_every_input_is_answered(tmp_path: Path, name: str) -> None:
     assert outcomes > 1
 
 
+def test_the_studies_that_are_mutated_can_be_loaded(tmp_path: Path) -> None:
+    target = TARGETS["study"]
+    for files in target.seeds:
+        (said, *_), wrong = fuzz.outcome(target, files, tmp_path)
+        assert (said[:6], wrong) == ("loaded", "")
+
+
 # --- what was found
 
 

@@ -53,7 +53,12 @@ def test_an_alias_bomb_is_refused(tmp_path, text):
         ("a: &a\n  <<: *a", "alias `*a` stands inside what it names"),
         ("a: *b", "undefined alias"),
         ("? [a]\n: b", "line 1, column 3: a list or mapping cannot be a key; write a word"),
-        ("a: " + "9" * 5000, "s.yaml: not YAML: "),
+        ("a: " + "9" * 5000, "line 1, column 4: a number of more than 1,000 characters"),
+        ("a: 0x" + "f" * 9000, "line 1, column 4: a number of more than 1,000 characters"),
+        ("a: 1" + ":59" * 50_000, "line 1, column 4: a number of more than 1,000 characters"),
+        ("1: a", "line 1, column 1: key 1 is not a text; put it between quotes"),
+        ('a: "\\ud800"', "line 1, column 4: a control character, or half of one; remove it"),
+        ('a: "\\x1b[2J"', "line 1, column 4: a control character, or half of one; remove it"),
         ("a: 2026-13-45", "s.yaml: not YAML: month must be in 1..12"),
         ("a: \0", "s.yaml: not YAML: "),
         ("a: !!python/object/apply:os.getpid []", "line 1, column 4: could not determine a"),
@@ -62,7 +67,7 @@ def test_an_alias_bomb_is_refused(tmp_path, text):
     ],
     ids=[
         *("flow", "block", "dashes", "list", "mapping", "merge", "undefined", "key"),
-        *("int", "date", "nul", "tag", "long", "many"),
+        *("int", "hex", "sixty", "number", "half", "escape", "date", "nul", "tag", "long", "many"),
     ],
 )
 def test_yaml_that_could_not_be_survived_is_refused(tmp_path, text, says):

@@ -14,6 +14,7 @@ from isoloss.flops.conventions import CHARGED, CONVENTIONS, charged
 from isoloss.flops.per_token import model_notes, training, usage
 
 Run = Mapping[str, Any]
+_MAX_BYTES = 1 << 22
 LAST = ["last_tokens", "last_compute_pflop_s_days"]  # of the table of runs: the ends of the logs
 
 
@@ -77,8 +78,12 @@ def counter(folder: Path, recompute: str | None = None) -> Counter:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
+    if path.stat().st_size > _MAX_BYTES:
+        raise ValueError(f"over {_MAX_BYTES:,} bytes; no architecture is that long")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply; is it the config of a model?") from error
     except json.JSONDecodeError as error:
         raise ValueError(
             f"not JSON: line {error.lineno}, column {error.colno}: {error.msg}"

@@ -4,6 +4,7 @@ from isoloss.flops.families.family import Family, kimi_layers
 from isoloss.flops.feed_forward import has_experts, sparse_layers
 from isoloss.flops.keys import REQUIRED, Keys
 
+MOST_LAYERS = 10_000
 KINDS = ("full", "sliding", "moba", "nsa", "mla", "kda", "gated_deltanet", "mamba2")
 _MIXERS = (*KINDS, "chunked", "indexed", "global", "local", "mamba1", "lightning", "parallel")
 _KNOWN = {*_MIXERS, "short_convolution", "mlp", "moe"}
@@ -58,6 +59,8 @@ def layer_kinds(keys: Keys, family: Family) -> list[tuple[str, str]]:
 def _mixers(keys: Keys, family: Family) -> list[str]:
     words = _written(keys, family)
     count = keys.integer("num_hidden_layers", "n_layer", default=len(words) if words else REQUIRED)
+    if count > MOST_LAYERS:
+        raise ValueError(f"num_hidden_layers: {count}: expected at most {MOST_LAYERS:,}")
     own = _own(keys, family, count)
     words = words or own
     if words:

@@ -23,7 +23,7 @@ LONG_HEAD = 1 << 20
 _CHUNK = 1 << 20
 _XZ_MEMORY = 1 << 27
 # No training log shrinks a hundredfold; a file that does, and is large, is a decompression bomb.
-_MAX_RATIO, _ALWAYS_ALLOWED = 100, 1 << 28
+_MAX_RATIO, _ALWAYS_ALLOWED = 100, 1 << 25
 
 
 _MAGIC = {
@@ -212,7 +212,7 @@ def opened(path: Path, notes: list[str] | None = None) -> BinaryIO:
     """The content of a file, seekable: gzip, bzip2, xz and zstd undone, UTF-16 as UTF-8.
 
     Compression is told by the first bytes, not by the name. What is decompressed goes to an
-    unnamed temporary file, so that memory stays bounded; above 256 MiB and a hundred times the
+    unnamed temporary file, so that memory stays bounded; above 32 MiB and a hundred times the
     compressed size reading stops with a LogError. `notes` takes what a reader should know.
     """
     raw = _regular(path)

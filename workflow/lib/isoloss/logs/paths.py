@@ -143,7 +143,9 @@ class _Looked:
                             "through; name the folder of the run"
                         )
                     yield entry, entry.is_dir()
-        except OSError:  # gone, or not ours to read: as for `glob`
+        except PermissionError:  # what is in it would be left out without a word
+            raise LogError(f"{folder}: no permission to look into this folder") from None
+        except OSError:  # gone: as for `glob`
             return
 
 

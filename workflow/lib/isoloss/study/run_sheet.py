@@ -14,6 +14,7 @@ from isoloss.logs.paths import Logs, below, cell_parts, matches
 from isoloss.study.validation import InputError, did_you_mean, validator
 
 Row = dict[str, Any]
+_MAX_BYTES, _MAX_CELL = 1 << 26, 4000  # of a sheet, and characters of a cell: paths are no longer
 
 
 def read_run_sheet(
@@ -98,6 +99,8 @@ def _repeats(path: Path, numbered: Sequence[tuple[int, Row]], *, checkpoints: bo
 def _rows(path: Path, schema: Mapping[str, Any]) -> list[tuple[int, Row]]:
     """The rows with their line numbers, numbers as numbers where the schema wants them."""
     columns = schema["properties"]
+    if path.stat().st_size > _MAX_BYTES:
+        raise InputError(f"{path}: over {_MAX_BYTES:,} bytes; no table of runs is that long.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
@@ -110,10 +113,10 @@ def _rows(path: Path, schema: Mapping[str, Any]) -> list[tuple[int, Row]]:
     header = lines[0][1]
     while not header[-1]:
         header.pop()
-    if not set(header) & columns.keys():  # whatever it is, its words are nobody's to print
+    if len(set(header) & columns.keys()) < 2:  # whatever it is, its words are nobody's to print
         raise InputError(
-            f"{path}: no column that is known in its first line; expected a header with "
-            f"{', '.join(schema['required'])}."
+            f"{path}: its first line names fewer than two known columns; expected a header "
+            f"with {', '.join(schema['required'])}."
         )
     for name in header:
         if name not in columns:
@@ -133,6 +136,12 @@ def _rows(path: Path, schema: Mapping[str, Any]) -> list[tuple[int, Row]]:
                 "quote a cell that holds a comma."
             )
         filled = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+        for name, cell in filled.items():
+            if not cell.isprintable() or len(cell) > _MAX_CELL:
+                raise InputError(
+                    f"{path}, line {number}: column `{name}` holds more than {_MAX_CELL:,} "
+                    "characters, a line end or another character that cannot be printed."
+                )
         rows.append((number, {name: _value(filled[name], columns[name]) for name in filled}))
     return rows
 
@@ -151,12 +160,15 @@ def _there(path: Path, line: int, row: Row, logs: Logs) -> None:
     """Whether nothing of a run's log is missing, and its architecture is there too."""
     try:
         files = logs.of(row["log"])
+        there = "architecture" not in row or (path.parent / row["architecture"]).is_file()
+    except OSError as error:
+        raise InputError(f"{path}, line {line}: {error.filename}: {error.strerror}.") from error
     except LogError as error:
         for part in cell_parts(row["log"]):
             if not _found(path.parent, part):
                 raise _missing(path, line, "log", part) from error
         raise InputError(f"{path}, line {line}: log: {error}") from error
-    if "architecture" in row and not (path.parent / row["architecture"]).is_file():
+    if not there:
         raise _missing(path, line, "architecture", row["architecture"])
     if not files:
         raise InputError(

@@ -152,10 +152,15 @@ def load(
                 f"studies: there is no study `{name}`, that is no file {folder}/{name}.yaml."
                 f"{did_you_mean(name, known)}"
             )
-    return {
-        name: _study(folder / f"{name}.yaml", base, rules, figures, tables)
-        for name in dict.fromkeys(names)
-    }
+    found = {}
+    for name in dict.fromkeys(names):
+        path = folder / f"{name}.yaml"
+        try:
+            found[name] = _study(path, base, rules, figures, tables)
+        except OSError as error:  # without permission, in a circle of links, gone by now
+            file = path if error.filename is None else error.filename
+            raise InputError(f"{path}: {file}: {error.strerror}.") from error
+    return found
 
 
 def _over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -379,6 +384,9 @@ def _published(path: Path, rules: Mapping[str, Any], study: Study) -> None:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file of published numbers.")
     published = read_yaml(path)
+    known_keys = rules["properties"]
+    if not published.keys() & known_keys.keys():  # its words are nobody's to print
+        raise InputError(f"{path}: none of its keys is known. Known: {', '.join(known_keys)}.")
     validate(published, rules, str(path))
     known: dict[str, Iterable[str]] = {
         "arm": study.arms,

@@ -1,5 +1,6 @@
 """Checks of what people write by hand; each raises one message with place, value and mend."""
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
@@ -9,9 +10,14 @@ from typing import Any
 
 import yaml
 
+from isoloss.logs.errors import in_one_line
+
 
 class InputError(ValueError):
     """Something that a person wrote and can mend; the message names file, place, value and mend."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(in_one_line(message))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -23,6 +29,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 # Far more than any study or schema has; what is checked for each costs microseconds.
 _MAX_BYTES, _MAX_VALUES, _MAX_DEPTH, _MAX_SHOWN = 1 << 20, 20_000, 50, 300
+_MAX_DIGITS = 1000  # Python prints no number of more than 4,300, and no message could name it
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class _Loader(yaml.SafeLoader):
@@ -63,10 +72,20 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
                 raise _refused(key_node, "a list or mapping cannot be a key; write a word")
+            if not isinstance(key, str):
+                raise _refused(key_node, f"key {key} is not a text; put it between quotes")
             if key in seen:
                 raise _refused(key_node, f"key `{key}` stands twice")
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        if node.tag in _NUMBERS and len(node.value) > _MAX_DIGITS:
+            raise _refused(node, f"a number of more than {_MAX_DIGITS:,} characters")
+        if isinstance(value, str) and _UNPRINTABLE.search(value):
+            raise _refused(node, "a control character, or half of one; remove it")
+        return value
 
 
 def _refused(at: Any, problem: str) -> yaml.constructor.ConstructorError:
