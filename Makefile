@@ -114,7 +114,7 @@ audit: .venv/ready-dev ## known holes in what the locks pin, where an advisory d
 	@if $(BIN)/python -c 'from urllib.request import urlopen; urlopen("$(ADVISORIES)", timeout=20)' 2>/dev/null; \
 	then $(BIN)/uv tool run pip-audit==2.10.1 --vulnerability-service osv --no-deps --disable-pip \
 		$(patsubst %,--requirement %,$(wildcard requirements*.lock)); \
-	else echo "The locks were not audited: no answer from $(ADVISORIES)"; fi
+	else echo "The locks were not audited: no answer from $(ADVISORIES); run it where that can be reached"; exit 1; fi
 
 clean: ## remove what can be made again: results, logs
 	@test ! -d results || find results -mindepth 1 ! -path results/README.md -delete
