@@ -12,6 +12,7 @@ import importlib
 import multiprocessing.connection
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -19,13 +20,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "workflow/lib"
 TESTS = {  # the files of tests/unit that belong to a package, the quick and telling ones first
-    "cleaning": "curve_rules quality cleaning shard cli",
+    "cleaning": "cleaning quality curve_rules shard cli",
     "claims": "stages_claims",
     "fit": "laws newton surface isoflop envelope joint fitting diagnostics bootstrap",
     "flops": "flops_golden flops_conventions flops_conversion flops_pairs flops_parameters "
@@ -173,7 +175,9 @@ EQUIVALENT = {
 # What the tests need besides the library: imported once, not again by each mutant.
 IMPORTED = ("hypothesis", "jsonschema", "matplotlib.pyplot", "pandas", "pyarrow.parquet", "pytest")
 IMPORTED += ("scipy.optimize", "scipy.stats", "yaml")
-TIMEOUT = 120  # seconds for a mutant; one that hangs counts as killed
+# Seconds of the processor for a mutant: one that runs on and on counts as killed, one that waits
+# for a busy machine does not. What hangs without computing is ended after ten times as long.
+TIMEOUT = 120
 AT_ONCE = 2
 SWAPS: dict[type[ast.AST], ast.AST] = {
     ast.Add: ast.Sub(),
@@ -310,6 +314,7 @@ def sources(name: str) -> list[Path]:
 def run_tests(library: Path, files: Sequence[Path]) -> None:
     """In a process of its own: run tests against a library; the exit code says how it ended."""
     os.setsid()  # a group, so that what hangs is ended with all that it started
+    resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT, TIMEOUT))
     os.environ["PYTHONPATH"] = str(library)
     # What one mutant taught hypothesis is not passed on to the next.
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(library.parent / "hypothesis")
@@ -317,8 +322,13 @@ def run_tests(library: Path, files: Sequence[Path]) -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
+    import hypothesis
     import pytest
 
+    # That a test fails is enough: hypothesis need not look for the simplest example.
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    hypothesis.settings.register_profile("mutants", phases=phases)
+    hypothesis.settings.load_profile("mutants")
     options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     imported = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is there before pytest
     code = pytest.main([*options, "-W", imported, *map(str, files)])
@@ -344,13 +354,13 @@ def survivors(
                     mutant.write_bytes(mutation.apply(mutation.path.read_bytes()))
                 process = fork.Process(target=run_tests, args=(folder / "lib", files))
                 process.start()
-                running.append((process, time.monotonic() + TIMEOUT, folder, mutation))
+                running.append((process, time.monotonic() + 10 * TIMEOUT, folder, mutation))
             multiprocessing.connection.wait([each[0].sentinel for each in running], timeout=0.2)
             for entry in list(running):
                 process, deadline, folder, mutation = entry
-                if process.is_alive():
-                    if time.monotonic() < deadline:
-                        continue
+                if process.is_alive() and time.monotonic() < deadline:
+                    continue
+                with suppress(ProcessLookupError):  # all of it has ended
                     os.killpg(process.pid or 0, signal.SIGKILL)
                 process.join()
                 running.remove(entry)

@@ -245,9 +245,17 @@ def test_sorted_by_metric_and_step_whatever_their_order_and_type():
     parts = [log([1, 2], [3, 2], metric=metric) for metric in ("eval", "loss")]
     table = joined(*parts[::-1])
     coded = table.assign(metric=pd.Categorical(table["metric"], ["loss", "eval"]))
-    for cleaned in (clean(table), clean(coded), clean(joined(*parts))):
+    turns = joined(*parts).take([0, 2, 1, 3])  # eval, loss, eval, loss, as most logs have them
+    for cleaned in (clean(table), clean(coded), clean(joined(*parts)), clean(turns)):
         assert list(cleaned["metric"]) == ["eval", "eval", "loss", "loss"]
         assert list(cleaned["step"]) == [1, 2, 1, 2]
+        assert cleaned["kept"].all()
+
+
+def test_a_metric_that_starts_where_another_ends_is_sorted_too():
+    cleaned = clean(joined(log([1, 2], [3, 2]), log([3, 4], [3, 2], metric="eval")))
+    assert list(cleaned["metric"]) == ["eval", "eval", "loss", "loss"]
+    assert list(cleaned["step"]) == [3, 4, 1, 2]
 
 
 # --- what was read = what is kept + what is flagged

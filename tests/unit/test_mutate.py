@@ -74,6 +74,22 @@ def test_what_no_test_notices_survives_and_the_library_stays_as_it_is(tmp_path):
     assert "mutated_example" not in sys.modules
 
 
+def test_a_mutant_that_never_ends_is_noticed_by_the_processors_time_it_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(mutate, "TIMEOUT", 3)
+    library = tmp_path / "lib"
+    library.mkdir()
+    path = library / "endless_example.py"
+    path.write_text("def down(x):\n    while x > 0:\n        x = x - 1\n    return x\n")
+    test = tmp_path / "test_endless.py"
+    test.write_text(
+        "import time\nfrom endless_example import down\n\n"
+        "def test_it():\n    time.sleep(4)\n    assert down(3) == 0\n"
+    )
+    of = {each.change: each for each in mutate.mutations(path)}
+    found = list(mutate.survivors([(None, [test]), (of["x - 1 -> x + 1"], [test])], library))
+    assert found == [None]
+
+
 def test_what_is_said_to_be_equivalent_is_still_there_once():
     packages = {file.partition("/")[0] for file, _, _ in mutate.EQUIVALENT}
     found = Counter(

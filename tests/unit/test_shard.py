@@ -181,12 +181,55 @@ def test_runs_without_a_common_stretch_are_not_compared():
     assert candidates([hashes(cleaned(a, "a")), hashes(cleaned(a, "b", metric="eval"))], "ab") == []
 
 
-def test_hashes_are_few_and_the_same_in_blocks(monkeypatch):
-    values = curve(5000)
+def test_a_stretch_of_twenty_values_is_found_wherever_it_lies():
+    a, b = curve(50, 1), curve(50, 2)
+    assert shared(a[:20], a[:20])
+    for here in (0, 7, 30):
+        for there in (0, 7, 30):
+            assert shared(a, np.concatenate([b[:there], a[here : here + 20], b[there + 20 :]]))
+
+
+def test_the_same_values_in_another_order_leave_other_hashes():
+    values = curve(200)
+    assert not shared(values, values[::-1])
+    assert not shared(values, np.random.default_rng(0).permutation(values))
+
+
+def test_hashes_tell_small_values_apart_and_take_negative_zero_for_zero():
+    small = np.arange(1, 41) * 1e-17
+    assert not shared(small, small * 1.5)
+    values = np.arange(40.0)
+    assert shared(values, np.where(values == 0, -0.0, values)[:20])
+
+
+def test_a_window_must_change_three_times_to_leave_a_hash():
+    assert len(winnowed(np.array([0.0, 1, 2, 3] + [3] * 16), "loss")) == 1
+    assert len(winnowed(np.array([3.0] * 16 + [3, 2, 1, 0]), "loss")) == 1
+    assert len(winnowed(np.array([0.0, 1, 2] + [2] * 17), "loss")) == 0
+
+
+def test_a_curve_too_short_for_a_stretch_leaves_no_hash():
+    for n in range(SHORTEST):
+        assert len(winnowed(curve(n), "loss")) == 0
+    assert len(winnowed(curve(SHORTEST), "loss")) == 1
+
+
+def test_hashes_are_as_few_as_winnowing_leaves():
+    # Of windows w in a row the least: 2 in w + 1 (Schleimer, Wilkerson and Aiken 2003).
+    assert len(winnowed(curve(50_000), "loss")) == pytest.approx(50_000 * 2 / 14, rel=0.03)
+
+
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_hashes_are_the_same_in_blocks(monkeypatch, block):
+    values = curve(500)
     whole = winnowed(values, "loss")
-    assert 5000 / 10 < len(whole) * 1.5 < 5000 / 4
-    monkeypatch.setattr("isoloss.cleaning.winnowing.BLOCK", 100)
+    monkeypatch.setattr("isoloss.cleaning.winnowing.BLOCK", block)
     np.testing.assert_array_equal(winnowed(values, "loss"), whole)
+
+
+def test_a_run_without_any_value_leaves_nothing():
+    none = cleaned([])
+    assert len(drawn(none)) == len(tail(none)) == len(hashes(none)) == 0
 
 
 # --- a shard
