@@ -70,9 +70,163 @@ EQUIVALENT = {
     ): "memory alone",
     (
         "cleaning/curve_rules.py",
-        "before = np.full(len(values), -1)",
+        "BLOCK = 1 << 14  # values that are dealt with at a time, to bound the memory",
+        "14 -> 15",
+    ): "memory alone",
+    (
+        "cleaning/curve_rules.py",
+        "may = np.flatnonzero(rise > mads * MAD_TO_SD * _least_mad(piece, window)[nearest])",
+        "rise > mads * MAD_TO_SD * _least_mad(piece, window)[nearest] -> "
+        "rise >= mads * MAD_TO_SD * _least_mad(piece, window)[nearest]",
+    ): "what may be a spike is judged by its own window next: time alone",
+    **{
+        (
+            "cleaning/curve_rules.py",
+            "may = np.flatnonzero(rise > mads * MAD_TO_SD * _least_mad(piece, window)[nearest])",
+            change,
+        ): "a lower bound: more windows are looked at, time alone"
+        for change in (
+            "mads * MAD_TO_SD -> mads / MAD_TO_SD",
+            "mads * MAD_TO_SD -> mads",
+        )
+    },
+    (
+        "cleaning/curve_rules.py",
+        "size = max(1, window // 4)",
         "1 -> 2",
-    ): "every entry is written before it is read",
+    ): "windows of fewer than 8 values have no bound but 0 either way",
+    **{
+        (
+            "cleaning/curve_rules.py",
+            "if mads and len(y) >= 2 * SHORTEST:",
+            change,
+        ): "half of fewer than 10 values is fewer than 5: no level"
+        for change in (
+            "2 * SHORTEST -> 2",
+            "2 * SHORTEST -> SHORTEST",
+            "2 -> 1",
+        )
+    },
+    (
+        "cleaning/curve_rules.py",
+        "if bytes([1]) * (least - 1) not in (values[1:] == values[:-1]).tobytes():",
+        "bytes([1]) * (least - 1) -> bytes([1])",
+    ): "a quick way out, taken less often: time alone",
+    (
+        "cleaning/curve_rules.py",
+        "if bool(np.all(values[1:] >= values[:-1])):",
+        "values[1:] >= values[:-1] -> values[1:] > values[:-1]",
+    ): "a quick way out, taken less often: time alone",
+    (
+        "cleaning/clean.py",
+        "return bool(np.all(rises & (metric[1:] >= metric[:-1])))",
+        "metric[1:] >= metric[:-1] -> metric[1:] > metric[:-1]",
+    ): "what is in order is sorted to the same order: time alone",
+    (
+        "cleaning/clean.py",
+        "start = np.full(len(segments) + 1, np.nan)  # the lowest place of each, and of none",
+        "1 -> 2",
+    ): "of one more segment no place is known",
+    (
+        "cleaning/clean.py",
+        "back = (place[rows] >= later[which]) & ~duplicate[rows]",
+        "place[rows] >= later[which] -> place[rows] > later[which]",
+    ): "an equal place in a later segment makes a duplicate",
+    **{
+        (
+            "cleaning/thinned.py",
+            "BLOCK = 1 << 20  # values at a time, to bound the memory",
+            change,
+        ): "memory alone"
+        for change in (
+            "1 -> 2",
+            "20 -> 21",
+        )
+    },
+    (
+        "cleaning/thinned.py",
+        "block = np.flatnonzero(np.diff(starts // BLOCK, prepend=-1))",
+        "-1 -> 1",
+    ): "the first place starts at 0, in block 0: neither -1 nor 1",
+    (
+        "cleaning/thinned.py",
+        "block = np.flatnonzero(np.diff(starts // BLOCK, prepend=-1))",
+        "1 -> 2",
+    ): "the first place starts at 0, in block 0: neither -1 nor -2",
+    (
+        "cleaning/thinned.py",
+        "y = np.where(np.isfinite(value[mine]), value[mine], 0.0)",
+        "0.0 -> 1.0",
+    ): "of values with the same reasons all are finite or none is",
+    (
+        "cleaning/thinned.py",
+        "edges = np.geomspace(place[low], place[high], PLACES + 1)[1:-1] "
+        "if low <= high else place[:0]",
+        "low <= high -> low < high",
+    ): "a single value above 0 is the last of its curve, and drawn",
+    (
+        "cleaning/thinned.py",
+        "edges = np.geomspace(place[low], place[high], PLACES + 1)[1:-1] "
+        "if low <= high else place[:0]",
+        "0 -> 1",
+    ): "at the first place the first place begins anyhow",
+    (
+        "cleaning/thinned.py",
+        "if np.count_nonzero(inside[rows]) < LEAST:",
+        "np.count_nonzero(inside[rows]) < LEAST -> np.count_nonzero(inside[rows]) <= LEAST",
+    ): "two that are inside are the last two",
+    **{
+        (
+            "cleaning/winnowing.py",
+            "BLOCK = 1 << 18  # windows at a time, to bound the memory",
+            change,
+        ): "memory alone"
+        for change in (
+            "1 -> 2",
+            "18 -> 19",
+        )
+    },
+    (
+        "cleaning/winnowing.py",
+        "SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits in disorder",
+        "11400714819323198485 -> 11400714819323198486",
+    ): "another hash, of equal windows equal as well",
+    (
+        "cleaning/winnowing.py",
+        "NONE = np.uint64(2**64 - 1)",
+        "1 -> 2",
+    ): "one mark is as good as the other",
+    (
+        "cleaning/winnowing.py",
+        "_winnowed(value[start : start + BLOCK + SHORTEST - 1], seed)",
+        "start + BLOCK + SHORTEST - 1 -> start + BLOCK + SHORTEST + 1",
+    ): "the next block leaves the same hashes",
+    (
+        "cleaning/winnowing.py",
+        "for start in range(0, len(value) - SHORTEST + 1, BLOCK)",
+        "1 -> 2",
+    ): "19 values leave no hash",
+    **{
+        (
+            "cleaning/winnowing.py",
+            "bits = (bits ^ (bits >> np.uint64(29)) ^ seed) * SPREAD",
+            change,
+        ): "another hash, of equal windows equal as well"
+        for change in (
+            "(bits ^ bits >> np.uint64(29) ^ seed) * SPREAD -> bits ^ bits >> np.uint64(29) ^ seed",
+            "29 -> 30",
+        )
+    },
+    (
+        "cleaning/winnowing.py",
+        "mixed = mixed * SPREAD + bits[i : i + count]",
+        "mixed * SPREAD + bits[i:i + count] -> mixed * SPREAD - bits[i:i + count]",
+    ): "another hash, of equal windows equal as well",
+    (
+        "cleaning/winnowing.py",
+        "mixed ^= mixed >> np.uint64(32)",
+        "32 -> 33",
+    ): "another hash, of equal windows equal as well",
     (
         "cleaning/run_rules.py",
         "if count < 1:",

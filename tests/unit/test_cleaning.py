@@ -137,6 +137,19 @@ def test_a_log_without_steps_is_ordered_by_tokens_else_by_compute():
     assert list(cleaned["reasons"]) == ["", "duplicate_step", "", ""]
 
 
+def test_the_second_metric_is_put_in_order_like_the_first():
+    table = joined(log([1, 2], [3, 2], metric="eval"), log([1, 3, 2, 2], [4, 2, 3.1, 3]))
+    cleaned = clean(table)
+    assert list(cleaned["step"]) == [1, 2, 1, 2, 2, 3]
+    assert reasons(cleaned) == [(2, "duplicate_step")]
+
+
+def test_of_values_without_any_place_the_last_stands():
+    cleaned = clean(log([1, NAN, NAN], [3, 2, 1], tokens=[100, NAN, NAN]))
+    assert list(cleaned["value"]) == [3, 2, 1]
+    assert list(cleaned["reasons"]) == ["", "duplicate_step", ""]
+
+
 def test_a_spike_is_flagged_and_its_neighbours_are_not():
     values = smooth()
     values[120] += 1

@@ -167,8 +167,16 @@ def test_a_stretch_is_held_against_the_median_of_ten_on_either_side():
     for least, flagged in ((6, 11), (7, 0)):
         found = constant(curve(2, 1), least)
         assert found.sum() == flagged
-    # What lies further off than ten stretches does not matter.
-    assert constant(curve(2, 5), 6)[25:37].sum() == 11
+
+
+def test_the_eleventh_stretch_away_does_not_matter_and_each_of_the_ten_does():
+    # Ten of 1 value and ten of 3: the median is 2, and 3 with one of 1 less or one of 3 more.
+    lengths = [3, *[1] * 5, *[3] * 5, 12, 1, *[3] * 5, *[1] * 4, 3]
+    values = np.repeat(np.arange(len(lengths), dtype=float), lengths)
+    assert constant(values, 6).sum() == 11
+    for near in (*range(1, 6), 12, *range(18, 22)):
+        other = np.delete(values, np.flatnonzero(values == near))
+        assert not constant(other, 6).any()
 
 
 def test_a_smooth_curve_of_few_digits_is_not_constant():
@@ -273,6 +281,35 @@ def test_what_a_mad_is_not_below_is_a_little_less_than_by_its_definition(window)
 def test_what_a_mad_is_not_below_is_near_it_in_noise():
     values = np.random.default_rng(4).normal(0, 1, 2000)
     assert np.median(_least_mad(values, 51)) > 0.1  # 0.67 the MAD
+
+
+def test_a_spike_must_lie_above_the_limit():
+    # The median of the five is 0, their MAD 1.
+    limit = 10 * 1.4826
+    assert not spikes(np.array([-1.0, -1.0, 0.0, 1.0, limit]), 5, 10).any()
+    assert spikes(np.array([-1.0, -1.0, 0.0, 1.0, np.nextafter(limit, 99)]), 5, 10)[4]
+
+
+def test_a_small_limit_is_met_where_a_mad_is_as_little_as_it_can_be():
+    # Of 20 values 11 lie within 1 of 0: two in each whole part of 5, as far apart as they can.
+    parts = [[-1, 1, 30, -40, 50], [-1, 1, -60, 70, -80], [-1, 1, 90, -35, -45]]
+    values = np.array([*np.concatenate(parts), 0.9, -0.9, 0.0, 0.0, 0.8])
+    expected = [judged(values, i, 20, 0.5) for i in range(20)]
+    assert expected[15]  # 0.9 > 0.5 * 1.4826, though it is less than the MAD
+    assert list(spikes(values, 20, 0.5)) == expected
+
+
+@pytest.mark.parametrize("block", [1, 7, 64])
+def test_curves_are_judged_the_same_in_blocks(monkeypatch, block):
+    monkeypatch.setattr("isoloss.cleaning.curve_rules.BLOCK", block)
+    random = np.random.default_rng(5)
+    for fall in (3, 10, 30):
+        values = 9 * np.exp(-np.arange(150) / fall) + random.standard_t(2, 150) * 0.05
+        expected = [judged(values, i, 9, 1) for i in range(150)]
+        assert any(expected)
+        assert list(spikes(values, 9, 1)) == expected
+        values[100:] += 0.5
+        assert diverged(values, 9, 4.0, 0.05) == went(values, 9, 4.0, 0.05)
 
 
 def test_a_long_curve_is_judged_like_a_short_one():

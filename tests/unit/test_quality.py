@@ -327,6 +327,23 @@ def test_the_report_has_a_line_a_run_the_worst_first_and_what_to_do(damaged):
     assert "flagged: non_finite 500, divergence 500" in text
 
 
+def test_the_columns_of_the_report_are_set_below_their_headings(damaged):
+    rows = rows_of(damaged[1])
+    heading, *lines = [line for line in report(rows)[2:] if not line.startswith(" ")]
+    for name in ("Verdict", "Run", "Format"):
+        at = heading.index(name)
+        assert all((" " + line)[at] == " " != line[at] for line in lines)
+    for name in ("Rows", "Flagged", "Tokens", "Final loss"):
+        end = heading.index(name) + len(name)
+        assert all(line[end - 1] != " " == (line + " ")[end] for line in lines)
+
+
+def test_one_run_has_a_report_too(damaged):
+    (row,) = (row for row in rows_of(damaged[1]) if row["run"] == "good")
+    assert report([row])[0].startswith("1 run: 1 ok; 1,200 rows = 1,200 kept")
+    assert report([row])[3].startswith("ok")
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [

@@ -44,9 +44,43 @@ def curve(n, seed=0):
 # --- curves to draw
 
 
-def test_a_curve_of_512_values_is_drawn_whole():
-    table = cleaned(curve(WHOLE))
+def test_a_curve_of_512_values_is_drawn_whole_and_one_of_513_is_not():
+    table = cleaned(curve(512))
     pd.testing.assert_frame_equal(drawn(table), table)
+    assert len(drawn(cleaned(curve(513)))) < 512
+
+
+def pictured(table):
+    """The steps of a long curve that are drawn, by their definition."""
+    step, value = table["step"].to_numpy(), table["value"].to_numpy()
+    edges = np.geomspace(step[step > 0].min(), step.max(), 255 + 1)[1:-1]
+    places = np.searchsorted(edges, step, "right")
+    shown = set()
+    for reason in set(table["reasons"]):
+        mine = np.flatnonzero(table["reasons"] == reason)
+        shown |= {mine[0], mine[-1]}
+        for place in set(places[mine]):
+            here = mine[places[mine] == place]
+            y = np.where(np.isfinite(value[here]), value[here], 0)
+            shown |= {here[y.argmin()], here[y.argmax()]}
+    return step[sorted(shown)].tolist()
+
+
+@pytest.mark.parametrize(("n", "start"), [(513, 1), (600, 1), (2000, 0), (2000, 50), (9000, 1)])
+def test_a_long_curve_is_drawn_as_by_the_definition(n, start):
+    values = curve(n, n)
+    values[[n // 3, n // 2]] += 5, 9
+    values[n // 4 : n // 4 + 9] = NAN
+    table = cleaned(values, steps=range(start, start + n), warm_up_steps=start + 20)
+    assert table["reasons"].nunique() == 4
+    assert drawn(table)["step"].tolist() == pictured(table)
+
+
+def test_places_that_rounding_puts_behind_the_last_value_are_empty(monkeypatch):
+    last = next(x for x in range(1, 999) if np.geomspace(x, x, 256)[1:-1].max() > x)
+    monkeypatch.setattr("isoloss.cleaning.thinned.BLOCK", 600)
+    steps = drawn(cleaned(curve(600), steps=[0] * 599 + [last]))["step"]
+    assert (steps.iloc[0], steps.iloc[-1]) == (0, last)
 
 
 def test_a_long_curve_is_drawn_by_its_ends_and_the_extremes_of_every_place():
@@ -139,8 +173,11 @@ def test_whole_curves_are_needed_for_points_along_a_run_and_for_wide_windows():
     assert not Selection(**section("points", window=2 * LONGEST)).at_the_end
 
 
-def test_the_end_of_a_long_run_is_short():
-    assert len(tail(cleaned(curve(10_000)))) == 1000 + 1
+def test_the_end_of_a_long_run_is_short_and_of_a_sparse_curve_two_rows():
+    loss, evals = cleaned(curve(10_000)), cleaned(curve(5), metric="eval")
+    assert len(tail(loss)) == 1000 + 1
+    both = tail(pd.concat([evals, loss], ignore_index=True))
+    assert list(both.loc[both["metric"] == "eval", "step"]) == [4, 5]
 
 
 # --- copied stretches

@@ -78,7 +78,7 @@ def _alphabetical(names: pd.Series) -> NDArray[Any]:
 def _in_order(metric: NDArray[Any], place: Floats) -> bool:
     """Whether each curve is by itself and rises from row to row: nothing is superseded."""
     rises = (place[1:] > place[:-1]) | (metric[1:] > metric[:-1])
-    return bool(np.all(rises & (metric[1:] >= metric[:-1])) and not np.isnan(place).any())
+    return bool(np.all(rises & (metric[1:] >= metric[:-1])))
 
 
 def _superseded(

@@ -78,8 +78,6 @@ def _least_mad(values: Floats, window: int) -> Floats:
     whole = (window - size + 1) // size
     some = -(-(window // 2 - (window - whole * size)) // whole)
     n = len(values) // size
-    if some < 2:
-        return np.zeros(len(values) - window + 1)
     parts = np.sort(values[: n * size].reshape(n, size), axis=1)
     spread = (parts[:, some - 1 :] - parts[:, : size - some + 1]).min(axis=1)
     first = -(-np.arange(len(values) - window + 1) // size)
@@ -106,7 +104,7 @@ def diverged(values: Floats, window: int, mads: float, rise: float) -> int | Non
     lost = after < len(values)
     if mads and len(y) >= 2 * SHORTEST:
         size = min(window, len(y) // 2)
-        best, away = np.inf, np.empty(len(y))
+        best, away = np.inf, np.full(len(y), np.nan)
         for rows, piece, nearest in _blocks(y, size):
             level = _medians(piece, size)
             best = min(best, float(level.min()))
@@ -116,7 +114,7 @@ def diverged(values: Floats, window: int, mads: float, rise: float) -> int | Non
         tail = y[onset:][-size:]
         up = float(np.median(tail)) - best if len(tail) >= SHORTEST else 0.0
         if (lost and up) or up > max(mads * sd, rise * abs(best)):
-            return int(np.flatnonzero(finite)[onset]) if len(y) < len(values) else onset
+            return int(np.flatnonzero(finite)[onset])
     return after if lost else None
 
 
@@ -152,7 +150,7 @@ def out_of_order(values: Floats) -> Flags:
         return flags
     ends: list[float] = []  # the lowest last value of a subsequence, by its length
     last: list[int] = []  # where that value is
-    before = np.full(len(values), -1)
+    before = np.empty(len(values), np.intp)
     for i, value in enumerate(values.tolist()):
         length = bisect_right(ends, value)
         before[i] = last[length - 1] if length else -1

@@ -31,7 +31,7 @@ def hashes(cleaned: pd.DataFrame) -> pd.DataFrame:
     value = cleaned["value"].to_numpy()
     found = [winnowed(value[rows], metric) for metric, rows in curves(cleaned)]
     every = np.concatenate(found) if found else np.empty(0, np.uint64)
-    run = cleaned["run"].array[:1].repeat(len(every) if len(cleaned) else 0)
+    run = cleaned["run"].array[:1].repeat(len(every))
     return pd.DataFrame({"run": run, "hash": every.view(np.int64)}, copy=False)
 
 
