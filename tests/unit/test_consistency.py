@@ -56,6 +56,7 @@ def test_numbers_agree_in_the_digits_stated_or_within_one_percent(stated, ours, 
 def test_a_run_that_was_cut_differs_from_its_plan(folder):
     (row,) = check(folder, RUN | {"training_tokens": 2e9}, tokens=1.6e9).to_dict("records")
     assert (row["quantity"], row["verdict"], row["ratio"]) == ("training_tokens", "differs", 0.8)
+    assert (row["ours"], row["ci_low"], row["ci_high"]) == (1.6e9, 1.6e9 * 0.99, 1.6e9 * 1.01)
 
 
 def test_what_is_not_stated_gives_no_row(folder):

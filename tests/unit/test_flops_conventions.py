@@ -196,6 +196,12 @@ def test_one_document_is_the_sequence(name):
     assert flop(model, 4096, name) == flop(model, None, name, documents=[4096, 4096])
 
 
+def test_megatron_counts_the_state_of_mamba_1_like_that_of_mamba_2():
+    mamba = {"model_type": "mamba", "hidden_size": 64, "num_hidden_layers": 4, "state_size": 12}
+    state = components(mamba, 512, "megatron").set_index("component").training["state"]
+    assert state == 3 * 4 * 7 * (2 * 64) * 12  # 7 a channel and state, forward; 2 * 64 channels
+
+
 @pytest.mark.parametrize("name", ["palm", "megatron", "matmul_full", "matmul_causal"])
 def test_packed_scores_follow_the_sum_of_squares(name):
     documents = [100, 300, 600]

@@ -98,6 +98,12 @@ def test_all_model_types_are_there():
     assert set(MODELS) == set(FAMILIES) - {"kimi_k2"}  # deepseek_v3 under another name
 
 
+@pytest.mark.parametrize("types", [["full"] * 3, ["full", "full", "full", "half"]])
+def test_each_layer_chooses_its_keys_or_shares_them(types):
+    with pytest.raises(ValueError, match=r"indexer_types: .*num_hidden_layers \(4\) times full or"):
+        count_parameters(of("glm_moe_dsa", indexer_types=types))
+
+
 def test_sizes_listed_by_layer_must_be_those_of_full_attention():
     saved = MODELS["gemma4_text"]["saved"]
     other = saved | {"per_layer_config": {"03": {"head_dim": 24}}}

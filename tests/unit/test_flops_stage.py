@@ -41,6 +41,21 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"headline": "hardware"},
+        {"headline": "palm", "also": ["hardware"]},
+        {"headline": "palm", "logged": "hardware"},
+    ],
+)
+def test_what_is_computed_again_must_be_said_wherever_hardware_counts(settings):
+    with pytest.raises(ValueError, match="say what that is, one of"):
+        Compute(**settings)
+    assert Compute(**settings, recompute="full")
+    assert Compute(headline="palm", also=["matmul_full"])
+
+
 def run(name, arm="full", **more):
     given = {"run": name, "arm": arm, "model": "30M", "architecture": f"{arm}.json"}
     return given | {"sequence_length": 2048.0} | more
