@@ -98,6 +98,15 @@ def test_all_model_types_are_there():
     assert set(MODELS) == set(FAMILIES) - {"kimi_k2"}  # deepseek_v3 under another name
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_layers_are_of_the_kinds_that_the_modules_save(name):
+    # At a length beyond all windows: a saved config lists the kind of every layer, ours does not.
+    saved = read_architecture(MODELS[name]["saved"] | {"model_type": name})
+    assert model_cost(read_architecture(of(name)), (1 << 16,), causal=True) == pytest.approx(
+        model_cost(saved, (1 << 16,), causal=True), rel=1e-12
+    )
+
+
 @pytest.mark.parametrize("types", [["full"] * 3, ["full", "full", "full", "half"]])
 def test_each_layer_chooses_its_keys_or_shares_them(types):
     with pytest.raises(ValueError, match=r"indexer_types: .*num_hidden_layers \(4\) times full or"):
