@@ -149,6 +149,19 @@ def grid(points: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([points, *off], ignore_index=True)
 
 
+def checkpoints(points: pd.DataFrame) -> pd.DataFrame:
+    """Four evenly spaced points of each run, with its error, under names of their own."""
+    parts = [
+        points.assign(
+            run=points["run"] + f"-{i}",
+            tokens=points["tokens"] * i / 4,
+            loss=points["loss"] * (i / 4) ** -0.06,
+        )
+        for i in range(1, 5)
+    ]
+    return counted(pd.concat(parts, ignore_index=True))
+
+
 def logged(points: pd.DataFrame) -> pd.DataFrame:
     """As one who logs compute and states neither N nor D."""
     return points.assign(convention="logged", parameters=np.nan, tokens=np.nan)
@@ -198,6 +211,11 @@ MISTAKES: dict[str, tuple[Spoil, str]] = {
         times(1 / 3, "compute_pflop_s_days", where=NEW),
         "per_6nd",
     ),
+    "compute of the forward pass alone, one arm, no N and D": (
+        then(logged, times(1 / 3, "compute_pflop_s_days", where=NEW)),
+        "large",
+    ),
+    "losses of one arm lower by 5%": (times(0.95, "loss", where=NEW), "large"),
     "compute of one run ten times": (
         then(logged, times(10, "compute_pflop_s_days", where=ONE)),
         "order",
@@ -285,7 +303,7 @@ MISTAKES: dict[str, tuple[Spoil, str]] = {
     "the smallest run better by 5%": (times(0.95, "loss", where="run == 'base-40M'"), "odd"),
     "one run that never learnt": (
         to("loss", lambda column: 0 * column + np.log(50304), LARGEST),
-        "order",
+        "loss",
     ),
     "a grid of sizes at each compute, and a law of compute alone": (grid, "budgets"),
     "a row twice, renamed": (repeat("new-640M", "new-640M-again"), "copies"),
@@ -297,6 +315,44 @@ MISTAKES: dict[str, tuple[Spoil, str]] = {
         "copies",
     ),
     "the logs of one arm for both": (copied, "copies"),
+    "the logs of one arm for both, with noise": (
+        then(copied, to("loss", lambda column: column * (1 + 1e-4 * np.cos(range(5))), NEW)),
+        "alike",
+    ),
+    "a row twice with noise, its model as well": (
+        then(
+            repeat("new-640M", "new-641M"),
+            to("model", lambda column: "641M", "run == 'new-641M'"),
+            times(1.0002, "loss", where="run == 'new-641M'"),
+        ),
+        "no_partner",
+    ),
+    "missing seeds: one run of three, worse, named as a model": (
+        then(
+            repeat("new-160M", "new-160M-s1"),
+            to("model", lambda column: "160M-s1", "run == 'new-160M-s1'"),
+            times(1.0006, "loss", where="run == 'new-160M-s1'"),
+        ),
+        "no_partner",
+    ),
+    "seeds of one size without a name": (
+        then(
+            repeat("new-160M", "new-160M-s1"), times(1.0006, "loss", where="run == 'new-160M-s1'")
+        ),
+        HARMLESS,
+    ),
+    "two runs that never learnt": (
+        to("loss", lambda column: 0 * column + np.log(50304), f"{ONE} or {LARGEST}"),
+        "loss",
+    ),
+    "a run of an arm without partners worse by 5%": (
+        then(
+            to("model", lambda column: column + "-new", NEW),
+            times(1.05, "loss", where=ONE),
+        ),
+        "off_law",
+    ),
+    "checkpoints of each run as runs": (lambda points: checkpoints(points), "checkpoints"),
     "losses of neighbours exchanged": (
         exchange("loss", "new-160M", "new-320M"),
         "order",
@@ -317,6 +373,10 @@ MISTAKES: dict[str, tuple[Spoil, str]] = {
     "a model with a space": (to("model", lambda column: "160 M", ONE), "no_partner"),
     "a model with the letter O": (to("model", lambda column: "16OM", ONE), "no_partner"),
     "a model ten times": (to("model", lambda column: "1600M", ONE), "size_label"),
+    "two sizes missing in one arm": (
+        lambda points: points[~points["run"].isin(["new-160M", "new-640M"])],
+        "no_partner",
+    ),
     "a size missing in one arm": (lambda points: points[points["run"] != "new-160M"], "no_partner"),
 }
 
@@ -445,3 +505,9 @@ def test_a_label_states_its_size(label, size):
 def test_labels_that_differ_by_spelling_alone_are_asked_about(labels, pair):
     expected = f"did you mean `{pair[0]}` by `{pair[1]}`?" if pair else ""
     assert did_you_mean(labels) == expected
+
+
+def test_losses_of_another_scale_are_compared_at_a_loss_above_0():
+    row, _ = judged(times(1e-9, "loss")(ladder()))
+    assert row["loss"] == pytest.approx(3.15e-9, rel=0.1)
+    assert row["multiplier"] == pytest.approx(TRUTH, rel=0.02)

@@ -25,11 +25,13 @@ SOUND = {
         ({"extrapolated": True}, ("extrapolated",), True),
         (
             {"multiplier": 0.0999, "ci_low": 0.09, "ci_high": 0.11, "loss": 2.1},
-            ("multiplier",),
+            ("multiplier", "large"),
             False,
         ),
-        ({"multiplier": 10.01, "ci_high": 11, "loss": 2.1}, ("multiplier",), False),
-        ({"multiplier": 10.0, "ci_high": 11}, (), True),
+        ({"multiplier": 10.01, "ci_high": 11, "loss": 2.1}, ("multiplier", "large"), False),
+        ({"multiplier": 10.0, "ci_high": 11}, ("large",), True),
+        ({"multiplier": 2.5, "ci_high": 3}, (), True),
+        ({"multiplier": 0.39, "ci_low": 0.3, "ci_high": 0.5}, ("large",), True),
         ({"multiplier": 1.19}, ("interval",), False),
         ({"multiplier": 1.12}, ("interval",), False),
         ({"unpaired_models": "1.4B"}, ("no_partner",), True),
@@ -63,7 +65,7 @@ def test_every_doubt_has_its_rule():
     found = judge(SOUND, gate(), dict.fromkeys(FINDERS, "what; is: wrong"))
     assert set(found.reasons) == set(FINDERS)
     assert set(found.words()) == {"what; is: wrong"}
-    assert len(found.refused) == len(FINDERS) - 2  # the order of losses and an odd run are told
+    assert len(found.refused) == len(FINDERS) - 3  # order, odd and alike are told
 
 
 def test_a_verdict_is_read_back_from_its_cell_whatever_runs_are_called():
@@ -78,6 +80,7 @@ def test_a_verdict_is_read_back_from_its_cell_whatever_runs_are_called():
     ("changes", "row", "rule"),
     [
         ({"multiplier": [0.5, 2]}, {"multiplier": 2.5, "ci_high": 3, "loss": 2.1}, "multiplier"),
+        ({"usual": [0.5, 2]}, {"multiplier": 2.5, "ci_high": 3}, "large"),
         ({"growth": 2}, {"interval": "scatter_t", "scatter_growth": 2.5}, "scatter"),
         ({"lack_of_fit": 0.1}, {"lack_of_fit_p": 0.05}, "lack_of_fit"),
     ],

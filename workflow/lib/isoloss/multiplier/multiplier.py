@@ -9,6 +9,7 @@ import pandas as pd
 
 from isoloss.fit.along import counted_in, on_axis
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier, overlap
+from isoloss.multiplier.outliers import leans, off_law
 from isoloss.multiplier.plausible import doubts
 from isoloss.multiplier.settings import Comparison, Gate
 from isoloss.multiplier.verdict import cell, judge
@@ -42,6 +43,7 @@ def multipliers(
     found against a number by the rules of `isoloss.multiplier.verdict`.
     """
     tables = []
+    pair_by = settings.pair_by == "model"
     by_points = dict(list(points[points["used"]].groupby(POINTS, sort=False)))
     arms_of = _arms(by_points, draws, surface)
     chosen = fits[fits["headline_law"] & (fits["convention"] == headline)]
@@ -65,6 +67,7 @@ def multipliers(
             fitted = [rows[baseline], rows[name]]
             fitted_to = [by_points[tuple(row[key] for key in POINTS)] for row in fitted]
             doubtful = doubts(fitted_to[0], fitted_to[1], fitted, gate)
+            doubtful["off_law"] = off_law(pair, gate)
             reported = np.asarray(list(settings.at_loss) or [middle(*pair)])
             losses_of_curve = curve(*pair, settings.grid, settings.margin)
             for kind, at in (("reported", reported), ("grid", losses_of_curve)):
@@ -72,7 +75,7 @@ def multipliers(
                     multiplier,
                     *pair,
                     at,
-                    pair_by=settings.pair_by == "model",
+                    pair_by=pair_by,
                     interval=interval,
                 )
                 table = compare(confidence=settings.confidence)
@@ -92,8 +95,11 @@ def multipliers(
                     headline_law=first_law,
                     status=_status({arm: status[arm] for arm in (baseline, name)}),
                 )
-                judged = [judge(row, gate, doubtful) for row in table.to_dict("records")]
-                tables.append(table.assign(doubts=list(map(cell, judged))))
+                found = []
+                for row in table.to_dict("records"):
+                    hangs = leans(pair, row, pair_by=pair_by) if row["headline"] else ""
+                    found.append(cell(judge(row, gate, doubtful | {"leans": hangs})))
+                tables.append(table.assign(doubts=found))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -138,7 +144,8 @@ def reached_by_both(baseline: Arm, candidate: Arm) -> tuple[float, float]:
 
 def middle(baseline: Arm, candidate: Arm) -> float:
     """Geometric middle of the range, to three digits after the point: a loss that can be quoted."""
-    return round(float(np.sqrt(np.prod(reached_by_both(baseline, candidate)))), 3)
+    found = float(np.sqrt(np.prod(reached_by_both(baseline, candidate))))
+    return round(found, 3) if found > 0.1 else float(f"{found:.3g}")
 
 
 def curve(baseline: Arm, candidate: Arm, size: int, margin: float) -> Floats:

@@ -15,6 +15,7 @@ from isoloss.multiplier.settings import Gate
 from isoloss.units import PFLOP_S_DAY, Floats
 
 SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:[._]\d+)?)\s*([MBT])(?![A-Za-z0-9])", re.IGNORECASE)
+NUMBERED = r"[-_.@/ ]*(?:step|ckpt|checkpoint|iter)?[-_.=@/ ]*\d+$"
 UNIT = {"m": 1e6, "b": 1e9, "t": 1e12}
 
 Fits = Sequence[Mapping[str, Any]]
@@ -198,7 +199,8 @@ def _loss(of: Compared) -> Iterator[str]:
     if row["loss"] > of.limits.loss:
         yield (
             f"run {row['run']} has loss {row['loss']:.4g}, above {of.limits.loss:g} nats, as a "
-            "perplexity, a percentage or a sum has; give the mean loss a token in nats"
+            "perplexity, a percentage, a sum or a run that never learnt has; give the mean loss a "
+            "token in nats, or leave the run out (`exclude`)"
         )
 
 
@@ -278,6 +280,33 @@ def _copies(of: Compared) -> Iterator[str]:
         )
 
 
+def _alike(of: Compared) -> Iterator[str]:
+    """Copied logs with noise on them: seeds of one recipe differ by more."""
+    first, second = of.ends()
+    apart = np.abs(np.log(first["loss"].to_numpy() / second["loss"].to_numpy()))
+    if len(first) > 2 and 0 < apart.max() < of.limits.alike:
+        yield (
+            f"losses of {of.names[0]} and {of.names[1]} agree within {100 * apart.max():.1g}% at "
+            f"all {len(first)} sizes, closer than two seeds do; see whether the logs are the same"
+        )
+
+
+def _checkpoints(of: Compared) -> Iterator[str]:
+    """Runs whose names differ by a number alone, at evenly spaced tokens of one model."""
+    for arm in of.arms:
+        stem = arm["run"].astype(str).str.replace(NUMBERED, "", regex=True)
+        for (name, model, _), rows in arm.groupby([stem, "model", "parameters"], sort=False):
+            tokens = np.sort(rows["tokens"].to_numpy(np.float64))
+            steps = np.diff(tokens)
+            if rows["run"].nunique() > 3 and steps.min() > 0 and steps.max() < 1.05 * steps.min():
+                runs = rows["run"].astype(str)
+                yield (
+                    f"runs {runs.iloc[0]} to {runs.iloc[-1]} of model {model} look like "
+                    f"{len(rows)} checkpoints of one run, which share its error; call them all "
+                    f"{name} in column `run`"
+                )
+
+
 def _order(of: Compared) -> Iterator[str]:
     for arm in of.arms if of.of_compute else ():
         rows = list(arm.sort_values("compute_pflop_s_days").itertuples())
@@ -344,7 +373,9 @@ FINDERS: Mapping[str, Callable[[Compared], Iterator[str]]] = {
     "steep": _steep,
     "floor": _floor,
     "copies": _copies,
+    "checkpoints": _checkpoints,
     "budgets": _budgets,
     "order": _order,
     "odd": _odd,
+    "alike": _alike,
 }

@@ -38,7 +38,8 @@ class Comparison:
 class Gate:
     """What is still believed of two arms; each ratio holds either way.
 
-    strict: whether a number that is no headline is an error. multiplier: lowest and highest.
+    strict: whether a number that is no headline is an error. multiplier: lowest and highest;
+    usual: beyond them it is told.
     compute: of a run, PFLOP/s-days. tokens_per_parameter: of a run. loss: the highest, nats.
     label: N over the size in `model`. parameters, tokens, compute_of_model: of one model in two
     arms. losses: of two arms at equal compute. per_6nd: C / 6 N D among runs. exponent: of L(C).
@@ -47,13 +48,15 @@ class Gate:
     other_size: N of two runs that are of different sizes; budget: of loss, relative, between sizes
     at one budget; budgets: the share of an arm's runs that may have such a neighbour. rise: of
     loss, relative, from one run to one of more compute. odd: of loss, relative, off what the other
-    pairs of runs say; odd_scatter: the same in units of the scatter of the others.
+    pairs of runs say; odd_scatter: the same in units of the scatter of the others. alike: of loss,
+    relative: arms that agree so well at every size have the same logs.
 
     Raises ValueError for a range whose ends are not in order.
     """
 
     strict: bool
     multiplier: Sequence[float]
+    usual: Sequence[float]
     compute: Sequence[float]
     tokens_per_parameter: Sequence[float]
     loss: float
@@ -73,9 +76,10 @@ class Gate:
     rise: float
     odd: float
     odd_scatter: float
+    alike: float
 
     def __post_init__(self) -> None:
-        for name in ("multiplier", "compute", "tokens_per_parameter", "exponent"):
+        for name in ("multiplier", "usual", "compute", "tokens_per_parameter", "exponent"):
             low, high = getattr(self, name)
             if not low < high:
                 raise ValueError(f"{name}: {low:g} is not below {high:g}; give `[lowest, highest]`")

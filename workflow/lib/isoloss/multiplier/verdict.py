@@ -42,6 +42,16 @@ def _multiplier(row: Row, gate: Gate) -> str:
     )
 
 
+def _large(row: Row, gate: Gate) -> str:
+    low, high = gate.usual
+    if row["multiplier"] != row["multiplier"] or low <= row["multiplier"] <= high:
+        return ""
+    return (
+        f"few changes of training move compute {max(1 / low, high):g} x; see whether compute and "
+        "loss of both arms are of one kind"
+    )
+
+
 def _interval(row: Row, gate: Gate) -> str:
     if not (row["multiplier"] < row["ci_low"] or row["multiplier"] > row["ci_high"]):
         return ""
@@ -95,13 +105,18 @@ RULES = (
     Rule("steep", refuses=True),
     Rule("floor", refuses=True),
     Rule("copies", refuses=True),
+    Rule("checkpoints", refuses=True),
     Rule("budgets", refuses=True),
     Rule("no_estimate", _no_estimate, refuses=True),
     Rule("multiplier", _multiplier, refuses=True),
     Rule("interval", _interval, refuses=True),
     # What weakens a number: what may be wrong in it before what it cannot tell.
+    Rule("large", _large),
     Rule("order"),
     Rule("odd"),
+    Rule("off_law"),
+    Rule("leans"),
+    Rule("alike"),
     Rule("extrapolated", lambda row, gate: "extrapolated" if row["extrapolated"] else ""),
     Rule("status", _status),
     Rule("undecided", _undecided),
