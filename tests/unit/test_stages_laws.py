@@ -318,3 +318,41 @@ def test_the_summary_has_every_reported_number_with_what_was_found_and_left_out(
     assert "new, loss, x, power, least_squares_log, loss 2: extrapolated" in found
     assert out.count("excluded: a") == 8
     assert "nan to nan" not in head
+
+
+def test_losses_are_given_for_all_metrics_or_by_metric():
+    table = points(metrics=("loss", "code"))
+    made = compared(table, at_loss={"code": [2.6, 2.4]}).query("kind == 'reported'")
+    losses = made.groupby("metric")["loss"].apply(list)
+    assert losses["code"] == [2.6, 2.4]
+    assert losses["loss"] == compared(points()).query("headline")["loss"].to_list()
+    assert list(made[made["headline"]]["loss"]) == [losses["loss"][0], 2.6]
+
+
+def test_at_a_compute_the_loss_is_that_of_the_law_of_the_baseline():
+    made = compared(points(), at_loss=[2.6], at_compute=[0.8, 3.2]).query("kind == 'reported'")
+    assert made["loss"].to_list() == pytest.approx([2.6, 2.5 * 0.8**-0.06, 2.5 * 3.2**-0.06])
+    assert (made["candidate_compute_pflop_s_days"] * made["multiplier"])[1:].to_list() == (
+        pytest.approx([0.8, 3.2])
+    )
+    assert list(made["headline"]) == [True, False, False]
+    alone = compared(points(), at_compute=[0.8]).query("headline").iloc[0]
+    assert alone["loss"] == pytest.approx(2.5 * 0.8**-0.06)
+
+
+def test_without_a_loss_the_number_is_read_where_the_larger_runs_are():
+    """From toy sizes to 92 PFLOP/s-days, the middle of all runs lies at 0.02."""
+    sizes = {f"m{i}": c for i, c in enumerate(np.geomspace(4e-6, 92, 9))}
+    wide = compared(points(sizes=sizes)).query("headline").iloc[0]
+    compute = wide["candidate_compute_pflop_s_days"] * wide["multiplier"]
+    assert 0.92 < compute < 92
+    near = {name: c for name, c in sizes.items() if c > 0.5}  # as many that are alike
+    row = compared(points(sizes={**SIZES, **near})).query("headline").iloc[0]
+    assert not row["extrapolated"]
+
+
+def test_with_fewer_than_two_larger_runs_all_are_looked_at():
+    sizes = {"1M": 1e-4, "2M": 2e-4, "4M": 4e-4, "8M": 1.0}
+    row = compared(points(sizes=sizes)).query("headline").iloc[0]
+    compute = row["candidate_compute_pflop_s_days"] * row["multiplier"]
+    assert compute == pytest.approx(1e-2, rel=0.5)

@@ -383,6 +383,16 @@ def test_a_bad_value_in_the_config_is_named_with_its_key(load, change, parts):
             ["multiplier.at_loss.0", "-2.1", "minimum of 0"],
         ),
         ("metrics:", "multiplier: {at_loss: ['2.1']}\nmetrics:", ["multiplier.at_loss.0", "2.1"]),
+        (
+            "metrics:",
+            "multiplier: {at_loss: {los: [2.1]}}\nmetrics:",
+            ["multiplier.at_loss", "there is no metric `los`", "Did you mean `loss`?"],
+        ),
+        (
+            "metrics:",
+            "multiplier: {at_loss: {loss: [-1]}}\nmetrics:",
+            ["multiplier.at_loss.loss.0", "-1", "minimum of 0"],
+        ),
         ("metrics:", "multiplier: {at_loss: [.nan]}\nmetrics:", ["at_loss", "nan"]),
         ("metrics:", "multiplier: {at_loss: [.inf]}\nmetrics:", ["at_loss", "inf"]),
         ("metrics:", "multiplier: {confidence: 95}\nmetrics:", ["multiplier.confidence", "95"]),

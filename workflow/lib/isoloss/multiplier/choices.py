@@ -23,7 +23,7 @@ from isoloss.fit.registry import LAWS
 from isoloss.fit.request import Request, require
 from isoloss.fit.settings import Fitting
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier
-from isoloss.multiplier.multiplier import middle, reached_by_both
+from isoloss.multiplier.multiplier import losses_of, reached_by_both
 from isoloss.multiplier.saving import in_words
 from isoloss.multiplier.settings import Comparison, Varied
 from isoloss.units import Floats
@@ -253,7 +253,8 @@ def _compared(
 ) -> Iterator[Rows]:
     """The specifications of one comparison, those together that share their fits and pairing."""
     names = (data.baseline, candidate)
-    losses = _losses(data, *(next(iter(fitted.values())).get(name, Fitted()) for name in names))
+    first = next(iter(fitted.values()))
+    losses = _losses(data, metric, *(first.get(name, Fitted()) for name in names))
     shares = data.varied.at_compute
     references = [*losses, *(f"compute {share:g}" for share in shares)]
     pairings = dict.fromkeys([data.comparison.pair_by, *data.varied.pair_by])
@@ -303,14 +304,14 @@ def _multiplied(
     return columns | {"used": used, "reason": np.where(used, "", columns["reason"])}
 
 
-def _losses(data: Data, baseline: Fitted, candidate: Fitted) -> dict[str, float]:
+def _losses(data: Data, metric: str, baseline: Fitted, candidate: Fitted) -> dict[str, float]:
     """The losses of reference by name: the study's, the headline first, and places in the range.
 
     The same for every specification of a comparison, by the study's own fits.
     """
-    at = [float(loss) for loss in data.comparison.at_loss]
+    at = [float(loss) for loss in data.comparison.losses(metric)]
     if baseline.arm is not None and candidate.arm is not None:
-        at = at or [middle(baseline.arm, candidate.arm)]
+        at = losses_of(data.comparison, metric, baseline.arm, candidate.arm)
         low, high = np.log(reached_by_both(baseline.arm, candidate.arm))
         places = low + np.asarray(data.varied.at_loss) * (high - low)
         at += [round(loss, 3) for loss in np.exp(places).tolist()]

@@ -18,6 +18,7 @@ from isoloss.units import Floats
 FIT = ["metric", "convention", "law", "method"]
 ENDS = ["ci_low", "ci_high"]
 POINTS = ["arm", "metric", "convention"]
+LARGEST = 100  # how many times less compute a run may have and still be one of the larger
 
 
 def multipliers(
@@ -68,7 +69,7 @@ def multipliers(
             fitted_to = [by_points[tuple(row[key] for key in POINTS)] for row in fitted]
             doubtful = doubts(fitted_to[0], fitted_to[1], fitted, gate)
             doubtful["off_law"] = off_law(pair, gate)
-            reported = np.asarray(list(settings.at_loss) or [middle(*pair)])
+            reported = np.asarray(losses_of(settings, names["metric"], *pair))
             losses_of_curve = curve(*pair, settings.grid, settings.margin)
             for kind, at in (("reported", reported), ("grid", losses_of_curve)):
                 compare = partial(
@@ -142,9 +143,25 @@ def reached_by_both(baseline: Arm, candidate: Arm) -> tuple[float, float]:
     return ends
 
 
+def losses_of(settings: Comparison, metric: str, baseline: Arm, candidate: Arm) -> list[float]:
+    """The losses of a metric at which the multiplier is reported, the headline first."""
+    law = baseline.law.along_compute
+    computes = np.asarray(list(settings.at_compute), dtype=np.float64)
+    by_compute = law.value(computes, **baseline.along).tolist() if computes.size else []
+    return [*settings.losses(metric), *by_compute] or [middle(baseline, candidate)]
+
+
 def middle(baseline: Arm, candidate: Arm) -> float:
-    """Geometric middle of the range, to three digits after the point: a loss that can be quoted."""
-    found = float(np.sqrt(np.prod(reached_by_both(baseline, candidate))))
+    """Geometric middle of what the larger runs of both arms reached, as a loss to be quoted.
+
+    Larger runs have a LARGEST-th of their arm's largest compute at least: a ladder that begins at
+    toy sizes is not read off there. All runs, where these are fewer than two or do not overlap.
+    """
+    larger = [a.reached[a.compute >= a.compute.max() / LARGEST] for a in (baseline, candidate)]
+    ends = max(map(np.min, larger)), min(map(np.max, larger))
+    if min(each.size for each in larger) < 2 or ends[0] > ends[1]:
+        ends = reached_by_both(baseline, candidate)
+    found = float(np.sqrt(ends[0] * ends[1]))
     return round(found, 3) if found > 0.1 else float(f"{found:.3g}")
 
 

@@ -1,6 +1,6 @@
 """The settings of the comparison: sections `multiplier`, `gate` and `choices` of a study."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 CHOICES = {
@@ -13,25 +13,32 @@ CHOICES = {
 class Comparison:
     """At which losses arms are compared, and with which intervals.
 
-    at_loss: losses in nats, the headline first; without any, the geometric middle of the losses
-    that both arms reached. pair_by: `model`, or `none`: errors are independent. interval: that of
-    the headline law, at `confidence`. grid: losses of the curve, over the range of both arms and
-    `margin` of its length in log loss beyond either end.
+    at_loss: losses in nats, the headline first, for all metrics or by metric. at_compute: of the
+    baseline, PFLOP/s-days, at whose losses they are compared besides. Without either, in the middle
+    of the losses that the larger runs of both arms reached. pair_by: `model`, or `none`: errors are
+    independent. interval: that of the headline law, at `confidence`. grid: losses of the curve,
+    over the range of both arms and `margin` of its length in log loss beyond either end.
 
     Raises ValueError for another word as `pair_by` or `interval`.
     """
 
-    at_loss: Sequence[float]
+    at_loss: Sequence[float] | Mapping[str, Sequence[float]]
     pair_by: str
     confidence: float
     grid: int
     margin: float
     interval: str = "auto"
+    at_compute: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
             if (value := getattr(self, name)) not in known:
                 raise ValueError(f"{name}: `{value}` is not one of {', '.join(known)}")
+
+    def losses(self, metric: str) -> list[float]:
+        """The losses of `at_loss` for a metric."""
+        of = self.at_loss
+        return list(of.get(metric, ()) if isinstance(of, Mapping) else of)
 
 
 @dataclass(frozen=True)

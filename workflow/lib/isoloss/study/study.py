@@ -219,6 +219,7 @@ def _study(
             settings[section] = _without_logs(path, section, settings[section], known, own)
     study = Study(path.stem, settings, typed(path, settings), tuple(runs), logs)
     _excluded(path, study)
+    _losses(path, study)
     if table is None:
         _logged_names(path, study)
         compute, log = study.typed.compute, study.typed.log
@@ -257,6 +258,17 @@ def _excluded(path: Path, study: Study) -> None:
     for arm in study.arms:
         if all(row["run"] in exclude for row in study.runs if row["arm"] == arm):
             raise InputError(f"{path}: exclude: no run of arm `{arm}` is left to compare.")
+
+
+def _losses(path: Path, study: Study) -> None:
+    """Whether the metrics exist for which losses are given."""
+    at_loss, metrics = study.settings["multiplier"]["at_loss"], study.settings["metrics"]
+    for metric in at_loss if isinstance(at_loss, Mapping) else ():
+        if metric not in metrics:
+            raise InputError(
+                f"{path}: multiplier.at_loss: there is no metric `{metric}`."
+                f"{did_you_mean(metric, metrics)}"
+            )
 
 
 def _without_logs(
@@ -395,13 +407,14 @@ def _published(path: Path, rules: Mapping[str, Any], study: Study) -> None:
         "convention": study.conventions,
         "run": [run["run"] for run in study.runs],
     }
-    at_loss = study.settings["multiplier"]["at_loss"]
+    comparison = study.typed.multiplier
     if study.table is not None and "compute" in published:
         raise InputError(
             f"{path}: compute: the study takes the compute of its runs from {study.table}; there "
             "is nothing to check."
         )
     for number, claim in enumerate(published.get("multipliers", []), start=1):
+        at_loss = comparison.losses(claim["metric"])
         if claim["loss"] not in at_loss:
             raise InputError(
                 f"{path}: multipliers, entry {number}: the study reports no multiplier at loss "
