@@ -12,7 +12,7 @@ from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.settings import Comparison, Varied
 from isoloss.points.settings import Selection
 from numpy.testing import assert_allclose
-from sections import section
+from sections import gate, section
 
 SIZES = ["50M", "100M", "200M", "400M", "800M", "1.6B"]
 INSIDE = {"flops": 1.0, "more": 1.3}  # by convention, what the baseline's FLOPs are over the first
@@ -70,6 +70,7 @@ def headline(of):
         baseline="base",
         headline="flops",
         settings=settings,
+        gate=gate(),
     )
     return table[table["headline"]].iloc[0]
 

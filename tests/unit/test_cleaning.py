@@ -369,3 +369,12 @@ def test_a_digest_tells_logs_apart_by_metric_step_tokens_and_value():
     assert len({own, *others}) == 5
     # Two different values are a coincidence.
     assert digest([1, 2, 3], [4, 3, 4]) == digest([1], [2]) == digest([1, 2], [4, NAN]) == ""
+
+
+@pytest.mark.parametrize("places", [[0], [100], [197, 198, 199], [0, 50, 51, 199]])
+def test_a_logged_loss_of_0_is_no_loss_and_spoils_no_other(places):
+    """Columns are filled up with 0: as a best level it would make of all that follows a rise."""
+    values = smooth()
+    values[places] = 0
+    cleaned = clean(log(range(1, 201), values))
+    assert reasons(cleaned) == [(place + 1, "non_finite") for place in places]

@@ -511,3 +511,15 @@ def test_losses_of_another_scale_are_compared_at_a_loss_above_0():
     row, _ = judged(times(1e-9, "loss")(ladder()))
     assert row["loss"] == pytest.approx(3.15e-9, rel=0.1)
     assert row["multiplier"] == pytest.approx(TRUTH, rel=0.02)
+
+
+@pytest.mark.parametrize("weighted", [True, False, "True", "False"])
+def test_weights_by_the_noise_within_runs_are_told(weighted):
+    points = ladder()
+    fitted = [
+        {"arm": arm, "law": "power", "exponent": 0.05, "weighted": weighted}
+        for arm in ("base", "new")
+    ]
+    arms = [points[points["arm"] == row["arm"]] for row in fitted]
+    found = doubts(arms[0], arms[1], fitted, gate())
+    assert list(found) == ["weighted"] * (str(weighted) == "True")

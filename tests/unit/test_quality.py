@@ -238,7 +238,7 @@ def test_one_value_that_is_not_finite_is_worth_a_look(checked):
     y[500] = NAN
     _, table = checked({"a": y, "b": curve(2)})
     assert list(table["findings"]) == ["non_finite", ""]
-    assert table.loc["a", "details"] == "values that are not finite: 1"
+    assert table.loc["a", "details"] == "values that are not finite, or 0: 1"
 
 
 def test_every_row_is_kept_flagged_or_quarantined(checked):

@@ -345,8 +345,8 @@ def test_without_a_loss_the_number_is_read_where_the_larger_runs_are():
     sizes = {f"m{i}": c for i, c in enumerate(np.geomspace(4e-6, 92, 9))}
     wide = compared(points(sizes=sizes)).query("headline").iloc[0]
     compute = wide["candidate_compute_pflop_s_days"] * wide["multiplier"]
-    assert 0.92 < compute < 92
-    near = {name: c for name, c in sizes.items() if c > 0.5}  # as many that are alike
+    assert 0.092 < compute < 92
+    near = {name: c for name, c in sizes.items() if c > 0.05}  # as many that are alike
     row = compared(points(sizes={**SIZES, **near})).query("headline").iloc[0]
     assert not row["extrapolated"]
 

@@ -2,7 +2,7 @@
 
 Rules, in the order in which a reason is given (docs/cleaning.md has them at length):
 
-non_finite       the value is NaN or infinite
+non_finite       the value is NaN, infinite or 0: a logged loss of 0 is no loss
 duplicate_step   the same metric was logged again for this step later on; the later value wins
 backward_step    the run went back to an earlier step later on (a resume), and did not log this
                  step again: the value belongs to a stretch that was abandoned
@@ -107,9 +107,10 @@ def _flagged(
     value: Floats, step: Floats, tokens: Floats, flags: Flags, settings: Cleaning
 ) -> Flags:
     """What the rules on curves find among the values of one that have no flag yet."""
-    found = ~np.isfinite(value) * BIT["non_finite"]
+    zero = value == 0
+    found: Flags = (zero | ~np.isfinite(value)) * BIT["non_finite"]
     # A value that is not finite is no reason to look away: a run that ends so has diverged.
-    live = flags == 0
+    live = (flags == 0) & ~zero
     known = live & ~np.isnan(step) & ~np.isnan(tokens)
     found[known] |= out_of_order(_of(tokens, known)) * BIT["backward_tokens"]
     window = settings.spike_window

@@ -160,7 +160,7 @@ def _found(
     }
     yield from ((name, f"{words[name]}: {row[name]:,}") for name in COUNTED if row[name])
     if row["non_finite"] > 0 and not row["divergence"]:
-        yield "non_finite", f"values that are not finite: {row['non_finite']:,}"
+        yield "non_finite", f"values that are not finite, or 0: {row['non_finite']:,}"
     if row["lossy"]:
         yield "lossy", row["lossy"]
 

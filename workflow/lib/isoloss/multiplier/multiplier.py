@@ -18,7 +18,7 @@ from isoloss.units import Floats
 FIT = ["metric", "convention", "law", "method"]
 ENDS = ["ci_low", "ci_high"]
 POINTS = ["arm", "metric", "convention"]
-LARGEST = 100  # how many times less compute a run may have and still be one of the larger
+LARGEST = 1000  # how many times less compute a run may have and still be one of the larger
 
 
 def multipliers(

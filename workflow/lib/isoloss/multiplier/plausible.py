@@ -307,6 +307,15 @@ def _checkpoints(of: Compared) -> Iterator[str]:
                 )
 
 
+def _weighted(of: Compared) -> Iterator[str]:
+    """Errors of points know the noise within a run, and not that between runs."""
+    if any(str(row.get("weighted", False)) == "True" for row in of.fits):
+        yield (
+            "points are weighted by the noise within their runs, which knows nothing of that "
+            "between runs: the interval covers 85 to 94%; leave out `weight_by: loss_se`"
+        )
+
+
 def _order(of: Compared) -> Iterator[str]:
     for arm in of.arms if of.of_compute else ():
         rows = list(arm.sort_values("compute_pflop_s_days").itertuples())
@@ -378,4 +387,5 @@ FINDERS: Mapping[str, Callable[[Compared], Iterator[str]]] = {
     "order": _order,
     "odd": _odd,
     "alike": _alike,
+    "weighted": _weighted,
 }

@@ -117,6 +117,7 @@ RULES = (
     Rule("off_law"),
     Rule("leans"),
     Rule("alike"),
+    Rule("weighted"),
     Rule("extrapolated", lambda row, gate: "extrapolated" if row["extrapolated"] else ""),
     Rule("status", _status),
     Rule("undecided", _undecided),
