@@ -353,6 +353,12 @@ MISTAKES: dict[str, tuple[Spoil, str]] = {
         "off_law",
     ),
     "checkpoints of each run as runs": (lambda points: checkpoints(points), "checkpoints"),
+    "checkpoints of each run as runs and models": (
+        lambda points: checkpoints(points).assign(
+            model=lambda table: table["run"].str.split("-", n=1).str[1]
+        ),
+        "checkpoints",
+    ),
     "losses of neighbours exchanged": (
         exchange("loss", "new-160M", "new-320M"),
         "order",
@@ -480,6 +486,7 @@ def test_runs_of_one_compute_are_in_no_order_for_a_law_of_n_and_d():
         ("48B-A3B", [4.8e10]),
         ("1T", [1e12]),
         ("d12", []),
+        ("0M", []),
         ("m0", []),
         ("32k", []),
         ("small", []),

@@ -80,6 +80,7 @@ def sizes(label: str) -> list[float]:
     return [
         float(digits.replace("_", ".")) * UNIT[unit.lower()]
         for digits, unit in SIZE.findall(str(label))
+        if float(digits.replace("_", ".")) > 0
     ]
 
 
@@ -292,16 +293,16 @@ def _alike(of: Compared) -> Iterator[str]:
 
 
 def _checkpoints(of: Compared) -> Iterator[str]:
-    """Runs whose names differ by a number alone, at evenly spaced tokens of one model."""
+    """Runs whose names differ by a number alone, at evenly spaced tokens of one size."""
     for arm in of.arms:
         stem = arm["run"].astype(str).str.replace(NUMBERED, "", regex=True)
-        for (name, model, _), rows in arm.groupby([stem, "model", "parameters"], sort=False):
+        for (name, _), rows in arm.groupby([stem, "parameters"], sort=False):
             tokens = np.sort(rows["tokens"].to_numpy(np.float64))
             steps = np.diff(tokens)
             if rows["run"].nunique() > 3 and steps.min() > 0 and steps.max() < 1.05 * steps.min():
                 runs = rows["run"].astype(str)
                 yield (
-                    f"runs {runs.iloc[0]} to {runs.iloc[-1]} of model {model} look like "
+                    f"runs {runs.iloc[0]} to {runs.iloc[-1]} look like "
                     f"{len(rows)} checkpoints of one run, which share its error; call them all "
                     f"{name} in column `run`"
                 )
