@@ -77,3 +77,8 @@ def test_where_too_few_points_would_be_left_nothing_is_said():
         few.append(arm(row, pd.DataFrame(points | {"model": each.model[:3]})))
     row = {"loss": 2.8, "ci_low": 1.3, "ci_high": 1.3}
     assert leans((few[0], few[1]), row, pair_by=True) == ""
+
+
+@pytest.mark.parametrize("end", [0.0, float("nan")])
+def test_where_a_loss_is_not_reached_nothing_is_said(end):
+    assert leans(pair(), {"loss": 2.3, "ci_low": end, "ci_high": end}, pair_by=True) == ""

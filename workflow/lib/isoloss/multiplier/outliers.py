@@ -64,6 +64,8 @@ def leans(arms: Arms, row: Mapping[str, Any], *, pair_by: bool) -> str:
         except FitError:
             continue
         moved = _estimate((rest[0], rest[1]), row["loss"], pair_by=pair_by)
+        if not (moved > 0 and ends[1] > 0):
+            continue  # a loss that is not reached
         beyond = max(ends[0] / moved, moved / ends[1])
         if beyond > 1:
             gone = [np.array(a.run)[mask] for a, mask in zip(arms, away, strict=True)]
