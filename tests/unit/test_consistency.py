@@ -4,6 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from isoloss.claims.claims import claims
+from isoloss.claims.evidence import Evidence
 from isoloss.flops import count_parameters
 from isoloss.flops.consistency import consistency, outcome
 from isoloss.flops.counting import counter
@@ -22,7 +23,9 @@ CONFIG = {
 }
 N = count_parameters(CONFIG)
 NO_FITS = pd.DataFrame({"arm": [], "metric": [], "convention": []}).assign(headline_law=True)
+NO_FITS = Evidence(NO_FITS, NO_FITS, NO_FITS, NO_FITS, 0.95, True)
 NO_MULTIPLIERS = pd.DataFrame({"kind": []}).assign(headline_law=True)
+GIVEN = {"baseline": "base", "headline": "6n_total"}
 RUN = {"run": "a", "arm": "x", "model": "s", "architecture": "a.json", "sequence_length": 2048.0}
 
 
@@ -128,7 +131,7 @@ def test_claims_and_the_table_of_runs_carry_the_ratios(folder):
         {"run": ["a"], "convention": "6n_total", "training_tokens": 1.6e9,
          "compute_pflop_s_days": 1.0}
     )  # fmt: skip
-    made = claims({}, NO_FITS, NO_MULTIPLIERS, flops, stated, headline="6n_total", confidence=0.95)
+    made = claims({}, NO_FITS, NO_MULTIPLIERS, flops, stated, **GIVEN)
     assert list(made["claim"]) == ["a", "a"]
     assert list(made["source"]) == ["run sheet", "run sheet"]
     assert list(made["published"]) == ["2000000000", str(N.activated)]
@@ -160,7 +163,6 @@ def test_a_published_compute_that_differs_names_the_convention_that_it_fits():
             {"place": "Table 2", "run": "a", "compute_pflop_s_days": "3.1"},
         ],
     }
-    more = {"headline": "6n_total", "confidence": 0.95}
-    made = claims(published, NO_FITS, NO_MULTIPLIERS, flops, pd.DataFrame(), **more)
+    made = claims(published, NO_FITS, NO_MULTIPLIERS, flops, pd.DataFrame(), **GIVEN)
     assert list(made["verdict"]) == ["differs", "differs"]
     assert list(made["note"]) == ["fits matmul_causal", "fits no convention of the study"]

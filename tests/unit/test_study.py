@@ -514,6 +514,37 @@ def test_a_mistake_in_published_numbers_is_named(load, old, new, parts):
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("section", "entry", "parts"),
+    [
+        ("multipliers", 'candidate: new, multiplier: "1.2"', ["either `loss` or `compute`"]),
+        (
+            "savings",
+            'candidate: new, loss: 2.1, compute: 3, saving: "20"',
+            ["either `loss` or `compute`"],
+        ),
+        ("orderings", "arm: new, than: bse", ["than `bse`", "Did you mean `base`?"]),
+        ("orderings", "arm: new, than: new", ["arm and than are both `new`"]),
+        ("orderings", "arm: new, than: base, from: 10, to: 1", ["from 10 is not below to 1"]),
+        ("floors", "arm: new", ["either `floor` or `than`"]),
+        ("slopes", "arm: new, than: base, relation: steep", ["'steep'", "steeper"]),
+        ("crossings", "arm: new, than: base, compute: nowhere", ["'nowhere'", "or none"]),
+        ("losses", "arm: new, compute: 3, loss: 2.1", ["2.1 is not of type 'string'"]),
+        (
+            "trends",
+            "arm: new, than: base, relation: grows, metrics: [loss, loss, los]",
+            ["metric `los`", "Did you mean `loss`?"],
+        ),
+    ],
+)
+def test_a_mistake_in_a_statement_is_named(load, section, entry, parts):
+    metric = "" if section == "trends" else "metric: loss, "
+    text = f"source: A paper\n{section}:\n  - {{place: Table 1, {metric}{entry}}}\n"
+    message = mistake(load, PAPER, published=text, tables=["fits"])
+    for part in ["data/s/published.yaml", section, *parts]:
+        assert part in message
+
+
 def test_a_missing_file_of_published_numbers_is_named(load):
     assert "data/s/published.yaml: there is no such file" in mistake(load, PAPER, tables=["fits"])
 

@@ -143,11 +143,14 @@ rule numbers:
         "../scripts/numbers.py"
 
 
-# Every published number against ours.
+# Every published statement against ours.
 rule claims:
     input:
         unpack(counted_flops),
+        points="results/points/{study}.csv",
         fit="results/fit/{study}.csv",
+        surface="results/fit/{study}.surface.csv",
+        isoflop="results/fit/{study}.isoflop.csv",
         multiplier="results/multiplier/{study}.csv",
         published=ancient(published),
         again=unsound("claims"),
@@ -164,12 +167,23 @@ rule claims:
     conda:
         "../../environment.yml"
     params:
+        baseline=baseline,
         headline=headline,
         confidence=confidence,
-        schemas=schemas("fit", "multiplier", "flops", "consistency", "claims"),
+        group_by=group_by,
+        schemas=schemas(
+            "points",
+            "fit",
+            "surface",
+            "isoflop",
+            "multiplier",
+            "flops",
+            "consistency",
+            "claims",
+        ),
         code=code("claims"),
     message:
-        "{wildcards.study}: checking the published numbers"
+        "{wildcards.study}: checking the published statements"
     script:
         "../scripts/claims.py"
 

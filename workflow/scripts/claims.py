@@ -1,23 +1,23 @@
-"""Check every published number against ours."""
+"""Check every published statement against ours."""
 
 from pathlib import Path
 
 from isoloss import tables
 from isoloss.claims.claims import claims
+from isoloss.claims.evidence import Evidence
 from isoloss.job import job
 from isoloss.study.validation import read_yaml
 
 files, params = snakemake.input, snakemake.params
+named = [name for name in params.schemas if files.get(name)]
 with job(snakemake):
+    of = {name: tables.read(files[name], params.schemas[name]) for name in named}
+    ours = [of[name] for name in ("fit", "points", "surface", "isoflop")]
     table = claims(
         read_yaml(Path(files.published)) if files.get("published") else {},
-        tables.read(files.fit, params.schemas["fit"]),
-        tables.read(files.multiplier, params.schemas["multiplier"]),
-        *(
-            tables.read(files[name], params.schemas[name]) if files.get(name) else None
-            for name in ("flops", "consistency")
-        ),
+        Evidence(*ours, params.confidence, params.group_by == "model"),
+        *(of.get(name) for name in ("multiplier", "flops", "consistency")),
+        baseline=params.baseline,
         headline=params.headline,
-        confidence=params.confidence,
     )
     tables.write(tables.harmless(table), snakemake.output[0], params.schemas["claims"])

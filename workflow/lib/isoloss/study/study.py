@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from operator import itemgetter
@@ -16,6 +16,7 @@ from isoloss.logs.paths import Logs
 from isoloss.points.axes import axes_of
 from isoloss.study.conventions import check_compute, check_costs, with_headline
 from isoloss.study.points_table import check_table_compute, read_points_table
+from isoloss.study.published import check_published
 from isoloss.study.run_sheet import read_run_sheet
 from isoloss.study.sections import Sections, typed
 from isoloss.study.validation import InputError, defaults, did_you_mean, read_yaml, validate
@@ -228,7 +229,16 @@ def _study(
     _laws(path, study)
     _varied(path, study)
     if "published" in own:
-        _published(Path(own["published"]), rules["published"], study)
+        known = {
+            "arm": list(study.arms),
+            "than": list(study.arms),
+            "candidate": [arm for arm in study.arms if arm != study.baseline],
+            "metric": list(study.settings["metrics"]),
+            "convention": list(study.conventions),
+            "run": [run["run"] for run in study.runs],
+        }
+        at_loss = study.typed.multiplier.losses
+        check_published(Path(own["published"]), rules["published"], known, at_loss, study.table)
     return study
 
 
@@ -390,41 +400,3 @@ def _text(files: Sequence[Path]) -> bytes | None:
         return None
     content = b"\n".join(file.read_bytes() for file in files)
     return content if content.isascii() and b"\0" not in content else None
-
-
-def _published(path: Path, rules: Mapping[str, Any], study: Study) -> None:
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file of published numbers.")
-    published = read_yaml(path)
-    known_keys = rules["properties"]
-    if not published.keys() & known_keys.keys():  # its words are nobody's to print
-        raise InputError(f"{path}: none of its keys is known. Known: {', '.join(known_keys)}.")
-    validate(published, rules, str(path))
-    known: dict[str, Iterable[str]] = {
-        "arm": study.arms,
-        "candidate": [arm for arm in study.arms if arm != study.baseline],
-        "metric": study.settings["metrics"],
-        "convention": study.conventions,
-        "run": [run["run"] for run in study.runs],
-    }
-    comparison = study.typed.multiplier
-    if study.table is not None and "compute" in published:
-        raise InputError(
-            f"{path}: compute: the study takes the compute of its runs from {study.table}; there "
-            "is nothing to check."
-        )
-    for number, claim in enumerate(published.get("multipliers", []), start=1):
-        at_loss = comparison.losses(claim["metric"])
-        if claim["loss"] not in at_loss:
-            raise InputError(
-                f"{path}: multipliers, entry {number}: the study reports no multiplier at loss "
-                f"{claim['loss']:g}; add it to its `multiplier: at_loss` ({at_loss})."
-            )
-    for section in ("fits", "multipliers", "compute"):
-        for number, claim in enumerate(published.get(section, []), start=1):
-            for key in known.keys() & claim.keys():
-                if claim[key] not in known[key]:
-                    raise InputError(
-                        f"{path}: {section}, entry {number}: {key} `{claim[key]}` is not in the "
-                        f"study.{did_you_mean(claim[key], known[key])}"
-                    )
