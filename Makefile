@@ -42,7 +42,7 @@ define install
 	@touch $@
 endef
 
-.PHONY: all check report bundle verify unlock setup test bench mutate faults fuzz audit clean help
+.PHONY: all check claims report bundle verify unlock setup test bench mutate faults fuzz audit clean help
 .DEFAULT_GOAL := all
 
 # What was looked up is kept by size, time stamp and inode; FRESH=1 looks at every byte again.
@@ -60,6 +60,11 @@ check: setup ## whether the logs can be trusted: no fits, a line a run, and wher
 	$(call make,-- check)
 	@echo
 	@$(ISOLOSS) check $(CHOSEN)
+
+claims: setup ## what is published against ours, a sentence each; an error where a strict claim differs
+	$(call make,-- ledger)
+	@echo
+	@$(ISOLOSS) claims $(CHOSEN)
 
 report: all ## the same as make, and all of it on one page: results/report/report.html
 	@mkdir -p results/report

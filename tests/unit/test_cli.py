@@ -132,3 +132,34 @@ def test_check_takes_the_studies_of_the_config_or_those_named(folder, capsys, qu
 def test_check_says_what_is_missing(folder, capsys, study, message):
     assert main(["check", study]) == 2
     assert capsys.readouterr().err == f"isoloss check: {message}\n"
+
+
+def test_claims_prints_a_sentence_each_and_fails_where_a_strict_one_differs(folder, capsys):
+    (folder / "results/claims").mkdir(parents=True)
+    rows = [
+        ("fits", "differs", "True", "a: exponent 2 (Paper, here) differs from ours."),
+        ("losses", "differs", "False", "b: loss 2 (Paper, here) differs from ours."),
+        ("counts", "reproduced", "True", "c: points 4 (Paper, here) is reproduced."),
+        ("stated", "reproduced", "False", "d: as stated."),
+    ]
+    head = "claim,kind,verdict,strict,sentence\n"
+    text = head + "".join(f'{row[3][0]},{row[0]},{row[1]},{row[2]},"{row[3]}"\n' for row in rows)
+    path = folder / "results/claims/logs.csv"
+    path.write_text(text)
+    assert main(["claims", "logs"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "isoloss claims: 1 strict claims differ: logs: a\n"
+    assert printed.out.splitlines()[:4] == [
+        "logs: 4 claims: 2 reproduced, 2 differs",
+        "  STRICT differs: a: exponent 2 (Paper, here) differs from ours.",
+        "  differs: b: loss 2 (Paper, here) differs from ours.",
+        "  reproduced: c: points 4 (Paper, here) is reproduced.",
+    ]
+    path.write_text(text.replace("differs,True", "differs,False"))
+    assert main(["claims", "logs"]) == 0
+    path.write_text(head)
+    assert main(["claims", "logs"]) == 0
+    assert capsys.readouterr().out.endswith("logs: nothing is published of it\n\n")
+    path.unlink()
+    assert main(["claims", "logs"]) == 2
+    assert "make claims STUDY=logs" in capsys.readouterr().err

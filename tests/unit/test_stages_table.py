@@ -256,3 +256,30 @@ def test_intervals_for_all_comparisons_at_once_have_a_column_where_there_are_sev
     _, tex = written("multipliers", multiplier=MULTIPLIER.assign(simultaneous=4))
     assert "[1.134, 1.176] & [1.121, 1.189]" in tex
     assert "All at once: intervals that hold for the 4 comparisons" in tex
+
+
+def test_the_table_of_claims_has_what_is_published_and_not_what_the_run_sheet_states():
+    claims = pd.DataFrame(
+        {
+            "claim": ["new below base, loss_1", "new loss at 2.1", "base-1"],
+            "kind": ["orderings", "multipliers", "stated"],
+            "quantity": ["loss_ratio", "multiplier", "parameters"],
+            "published": ["< 1", "1.16", "1000"],
+            "ours": [0.99331, 1.1546, 1000.0],
+            "ci_low": [0.9922, 1.134, 990.0],
+            "ci_high": [0.9945, 1.176, 1010.0],
+            "verdict": ["consistent", "reproduced", "differs"],
+        }
+    )
+    text = table.TABLES["claims"]({"claims": claims}, WORDS).text
+    assert text.to_numpy().tolist() == [
+        [
+            r"new below base, loss\_1",
+            "loss ratio",
+            "< 1",
+            "0.9933",
+            "[0.9922, 0.9945]",
+            "consistent",
+        ],
+        ["new loss at 2.1", "multiplier", "1.16", "1.155", "[1.134, 1.176]", "reproduced"],
+    ]

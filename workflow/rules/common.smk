@@ -78,6 +78,7 @@ TABLES = {
     "multipliers": ["multiplier"],
     "choices": ["comparisons", "moves"],
     "runs": ["quality", "flops", "consistency"],
+    "claims": ["claims"],
 }
 # Tables that a stage makes besides its own.
 BESIDE = {

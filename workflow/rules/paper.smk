@@ -110,6 +110,7 @@ rule table:
             "multiplier",
             "comparisons",
             "moves",
+            "claims",
         ),
         code=code("table"),
     message:

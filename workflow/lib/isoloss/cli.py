@@ -15,6 +15,7 @@ from isoloss.artifact import published
 from isoloss.artifact.moved import moved
 from isoloss.artifact.revision import results_of
 from isoloss.artifact.verify import verify
+from isoloss.claims.ledger import broken, printed
 from isoloss.cleaning.report import report as quality_report
 from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
 from isoloss.flops.report import lines
@@ -55,6 +56,23 @@ def check(given: argparse.Namespace) -> str:
     """The verdict on every log of the studies, from their quality tables."""
     studies = given.studies or read_yaml(Path("config/config.yaml"))["studies"]
     return "\n\n".join("\n".join(_checked(study)) for study in studies)
+
+
+def claims(given: argparse.Namespace) -> str:
+    """The ledgers of the studies; in the end ValueError, where a strict claim differs."""
+    studies = given.studies or read_yaml(Path("config/config.yaml"))["studies"]
+    differ = []
+    for study in studies:
+        path = Path(f"results/claims/{study}.csv")
+        if not path.is_file():
+            raise InputError(f"{path} does not exist yet; `make claims STUDY={study}` makes it")
+        with path.open(encoding="utf-8", newline="") as table:
+            rows = list(csv.DictReader(table))
+        print("\n".join([f"{study}: {printed(rows)[0]}", *printed(rows)[1:], ""]))
+        differ += [f"{study}: {row['claim']}" for row in rows if broken(row)]
+    if differ:
+        raise ValueError(f"{len(differ)} strict claims differ: {'; '.join(differ)}")
+    return ""
 
 
 def current(given: argparse.Namespace) -> str:
@@ -161,6 +179,11 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("check", help="whether the logs of studies can be trusted")
     verb.set_defaults(verb=check)
+    verb.add_argument(
+        "studies", nargs="*", metavar="STUDY", help="default: those of config/config.yaml"
+    )
+    verb = verbs.add_parser("claims", help="published statements against ours, a sentence each")
+    verb.set_defaults(verb=claims)
     verb.add_argument(
         "studies", nargs="*", metavar="STUDY", help="default: those of config/config.yaml"
     )

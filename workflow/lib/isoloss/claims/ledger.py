@@ -1,6 +1,7 @@
-"""Rows of the ledger: a claim, ours, the outcome, and all of it in one sentence."""
+"""The ledger: a claim, ours, the outcome, all of it in one sentence, and the ledger printed."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -84,3 +85,26 @@ def sentence(made: Mapping[str, Any]) -> str:
 
 def _short(value: float) -> str:
     return f"{value:.4g}"
+
+
+def printed(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """The claims table as lines, from its cells as text: the counts, then what is published.
+
+    What run sheet and logs state is told where it differs alone. A claim that is strict and differs
+    has `STRICT` before it.
+    """
+    rows = list(rows)
+    if not rows:
+        return ["nothing is published of it"]
+    counts = Counter(row["verdict"] for row in rows)
+    first = ", ".join(f"{counts[outcome]} {outcome}" for outcome in HELD if counts[outcome])
+    told = [row for row in rows if row["kind"] != "stated" or row["verdict"] == "differs"]
+    return [
+        f"{len(rows)} claims: {first}",
+        *(f"  {'STRICT ' * broken(row)}{row['verdict']}: {row['sentence']}" for row in told),
+    ]
+
+
+def broken(row: Mapping[str, str]) -> bool:
+    """Whether a claim differs that may not."""
+    return row["verdict"] == "differs" and row["strict"] == "True"

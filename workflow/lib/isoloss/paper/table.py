@@ -16,7 +16,7 @@ from isoloss.multiplier.verdict import verdict
 from isoloss.paper.style import convention_label
 from isoloss.tables import FLOAT_FORMAT, harmless
 
-LEFT = "Arm Candidate Metric Convention Law Method Pairing Run"
+LEFT = "Claim Quantity Outcome Arm Candidate Metric Convention Law Method Pairing Run"
 WORDS = tuple(LEFT.split())  # columns set left
 CAPTIONED = (*WORDS, "Runs")
 
@@ -219,11 +219,37 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
     return Table(table, text, caption)
 
 
+def claims(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
+    """What is published against ours, one row a claim; without what run sheet and logs state."""
+    table = made_of["claims"]
+    table = table[table["kind"] != "stated"].reset_index(drop=True)
+    ours = zip(table["ours"], table["ci_low"], table["ci_high"], strict=True)
+    text = pd.DataFrame(
+        {
+            "Claim": table["claim"].map(escape),
+            "Quantity": table["quantity"].map(_plain),
+            "Published": table["published"].map(escape),
+            "Ours": [f"{value:.4g}" if np.isfinite(value) else "" for value in table["ours"]],
+            "Interval": [
+                f"[{low:.4g}, {high:.4g}]" if np.isfinite(value) and low < high else ""
+                for value, low, high in ours
+            ],
+            "Outcome": table["verdict"],
+        }
+    )
+    caption = (
+        "Published statements against ours: reproduced (equal at the printed precision), "
+        "consistent, differs, not told (the data also admit what is excluded) or not testable."
+    )
+    return Table(table, text, caption)
+
+
 TABLES: Mapping[str, Callable[[Mapping[str, pd.DataFrame], Mapping[str, Any]], Table]] = {
     "fits": fits,
     "multipliers": multipliers,
     "choices": choices,
     "runs": runs,
+    "claims": claims,
 }
 
 
