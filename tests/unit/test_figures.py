@@ -508,3 +508,63 @@ def test_isoflop_shows_every_budget_its_minimum_and_the_growth_of_the_best_size(
     np.testing.assert_allclose([s.get_xdata()[0] for s in stars], best["optimal_parameters"])
     assert dense.texts[0].get_text() == "0.012 PFLOP/s-days"
     assert growth.get_legend().get_texts()[0].get_text() == r"Dense: $N \propto C^{0.513}$"
+
+
+PUBLISHED = {
+    "source": "Paper",
+    "fits": [
+        {"arm": "base", "metric": "loss", "coefficient": "2.6", "exponent": "0.05"},
+        {"arm": "base", "metric": "loss", "coefficient": "2.6", "exponent": "0.05"},
+        {"arm": "new", "metric": "loss", "coefficient": "2.5", "exponent": "0.05"},
+        {"arm": "new", "metric": "loss", "convention": "y", "coefficient": "9", "exponent": "1"},
+        {"arm": "new", "metric": "other", "coefficient": "9", "exponent": "1"},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ["scaling", "curves"])
+def test_published_lines_are_thin_and_grey_behind_ours(plotting, name):
+    t, words = tables()
+    with mpl.rc_context(style.paper(plotting)):
+        if name == "scaling":
+            stages = [t[key] for key in ("points", "fit", "draws", "multiplier")]
+            ours = scaling.draw(*stages, words, plotting)
+            figure = scaling.draw(*stages, words, plotting, PUBLISHED)
+        else:
+            stages = [t[key] for key in ("cleaned", "points", "flops", "fit")]
+            ours = curves.draw(*stages, words, plotting)
+            figure = curves.draw(*stages, words, plotting, PUBLISHED)
+    (axes,) = figure.axes
+    grey = [line for line in axes.lines if line.get_color() == "0.45"]
+    assert [line.get_label() for line in grey] == ["As published", "_As published"]
+    assert len(axes.lines) == len(ours.axes[0].lines) + 2
+    words = [text.get_text() for text in [*axes.texts, *_legend(axes)]]
+    assert words.count("As published") == 1
+    law = next(line for line in axes.lines if line.get_linestyle() == "--")
+    for line, coefficient in zip(grey, (2.6, 2.5), strict=True):
+        x, y = line.get_data()
+        np.testing.assert_allclose(y, coefficient * x**-0.05)
+        assert line.get_linewidth() == plotting["line"]["thin"] < law.get_linewidth()
+        assert line.get_zorder() < law.get_zorder()
+
+
+def test_a_published_multiplier_stands_in_grey_at_the_arrow_of_its_loss(plotting):
+    t, words = tables()
+    loss = t["multiplier"].query("headline")["loss"].iloc[0]
+    claim = {"candidate": "new", "metric": "loss", "multiplier": "1.16"}
+
+    def texts(**more):
+        published = {"multipliers": [claim | more]}
+        stages = [t[key] for key in ("points", "fit", "draws", "multiplier")]
+        with mpl.rc_context(style.paper(plotting)):
+            figure = scaling.draw(*stages, words, plotting, published)
+        return {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+
+    said = "as published: 1.16$\\times$"
+    assert texts(loss=loss)[said] == "0.45"
+    assert said not in texts(loss=loss * 1.01)
+    assert said not in texts(compute=3.0)
+
+
+def _legend(axes):
+    return axes.get_legend().get_texts() if axes.get_legend() else []

@@ -93,11 +93,11 @@ def test_a_loss_to_report_reruns_multipliers_and_what_follows(tiny):
         }
 
 
-def test_a_changed_published_number_reruns_claims_alone(tiny):
+def test_a_changed_published_number_reruns_claims_and_the_figures_that_show_it(tiny):
     name = "data/tiny/published.yaml"
     with tiny.changed(name):
         tiny.replace(name, '"1.9"', '"1.8"')
-        assert tiny.pending() == {"claims/tiny"}
+        assert tiny.pending() == {"claims/tiny", "figure/tiny/curves", "figure/tiny/scaling"}
 
 
 def test_adding_a_run_touches_one_shard(tiny):

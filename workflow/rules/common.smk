@@ -71,6 +71,8 @@ FIGURES = {
     "surface": ["points", "surface"],
     "isoflop": ["points", "isoflop"],
 }
+# On which what is published is drawn as well.
+OVERLAID = ("scaling", "curves", "panels")
 # The scripts of figures that are not drawn by the script of their own name.
 DRAWN_BY = {"panels": "curves"}
 TABLES = {
@@ -408,6 +410,8 @@ def made_of(stages):
         if "curves" in files:
             pattern = "results/clean/{study}/{shard}.curves.parquet"
             files["curves"] = shards(pattern)(wildcards)
+        if wildcards.get("figure") in OVERLAID and published(wildcards):
+            files["published"] = ancient(published(wildcards))
         return files
 
     return of

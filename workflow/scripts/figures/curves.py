@@ -1,9 +1,12 @@
 """Draw every training curve against compute with the laws of the arms."""
 
+from pathlib import Path
+
 from isoloss import tables
 from isoloss.job import job
 from isoloss.paper.figures import canvas, curves
 from isoloss.paper.style import paper
+from isoloss.study.validation import read_yaml
 from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
@@ -15,5 +18,6 @@ with job(snakemake), rc_context(paper(params.plotting)):
         tables.read(files.fit, params.schemas["fit"]),
         params.words,
         params.plotting,
+        read_yaml(Path(files.published)) if files.get("published") else None,
     )
     canvas.save(figure, snakemake.output)

@@ -24,7 +24,8 @@ def check_published(
     """Raise InputError, with section and entry, unless the file fits the study.
 
     rules: schema published. known: the study's names, by the key of an entry that names one.
-    at_loss: where it reports multipliers of a metric. table: the table of points that it starts from, if any.
+    at_loss: where it reports multipliers of a metric. table: the table of points that it starts
+    from, if any.
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such file of published numbers.")

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from isoloss.fit.along import equation
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
+from isoloss.paper.figures.overlay import GREY, LABEL, published_lines
 from isoloss.paper.figures.scaling import law_line
 from isoloss.units import PFLOP_S_DAY, Floats
 
@@ -25,11 +26,13 @@ def draw(
     fit: pd.DataFrame,
     words: Mapping[str, Any],
     plotting: style.Plotting,
+    published: Mapping[str, Any] | None = None,
 ) -> Figure:
     """A panel a metric: the curve of every run that is used, and the law of each arm.
 
     logs: the curves (columns NEEDED), part by part; a run's values are in one part. Laws are dashed
-    over the compute of the runs' ends and dotted beyond.
+    over the compute of the runs' ends and dotted beyond. published: what is
+    published of the study, whose lines are thin and grey.
     """
     headline, arms, metrics = words["conventions"][0], words["arms"], words["metrics"]
     points, flops, fit = (t[t["convention"] == headline] for t in (points, flops, fit))
@@ -46,7 +49,11 @@ def draw(
         ends = points[(points["metric"] == metric) & points["used"]]
         for arm, law in laws.iterrows():
             law_line(axes, law, ends[ends["arm"] == arm], colors[arm], arms[arm], BEYOND)
+        said = published or {}
+        grey = published_lines(axes, said, metric, headline, ends, plotting, BEYOND)
         _equations(axes, laws, colors, arms if len(metrics) == 1 else {})
+        if grey and len(metrics) == 1:
+            _corner(axes, LABEL, len(laws), GREY, "medium")
         if len(metrics) > 1:
             axes.set_title(label)
     if len(metrics) > 1:
@@ -91,14 +98,20 @@ def _equations(
 ) -> None:
     """The laws' equations in their arms' colours, in the corner that falling curves leave free."""
     for line, (arm, law) in enumerate(laws.iterrows()):
-        axes.annotate(
-            f"{names[arm]}: ${equation(law)}$" if arm in names else f"${equation(law)}$",
-            xy=(1, 1),
-            xycoords="axes fraction",
-            xytext=(-4, -4 - 10 * line),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color=colors[arm],
-            fontsize="medium" if arm in names else "small",
-        )
+        text = f"{names[arm]}: ${equation(law)}$" if arm in names else f"${equation(law)}$"
+        _corner(axes, text, line, colors[arm], "medium" if arm in names else "small")
+
+
+def _corner(axes: Axes, text: str, line: int, color: str, size: str) -> None:
+    """A line of text in the upper right corner."""
+    axes.annotate(
+        text,
+        xy=(1, 1),
+        xycoords="axes fraction",
+        xytext=(-4, -4 - 10 * line),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=color,
+        fontsize=size,
+    )

@@ -13,6 +13,7 @@ from isoloss.multiplier.digits import shown
 from isoloss.multiplier.verdict import verdict
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
+from isoloss.paper.figures.overlay import GREY, published_lines, published_multiplier
 
 FIT = ["arm", "metric", "convention", "law", "method"]
 BEYOND = 1.35  # how far a law is drawn past its points, as a factor of compute
@@ -25,12 +26,13 @@ def draw(
     multiplier: pd.DataFrame,
     words: Mapping[str, Any],
     plotting: style.Plotting,
+    published: Mapping[str, Any] | None = None,
 ) -> Figure:
     """A panel a metric, of the headline law and convention, logarithmic on both axes.
 
     Laws are dashed between their points and dotted beyond, over bands of their draws; the arrow
     at the headline loss goes from the candidate's law to the baseline's and carries the multiplier
-    with its interval.
+    with its interval. published: what is published of the study, thin and grey.
     """
     headline = words["conventions"][0]
     colors = style.arm_colors(plotting, words["arms"])
@@ -51,9 +53,11 @@ def draw(
             drawn = draws[(draws[FIT] == [row[name] for name in FIT]).all(axis=1)]
             confidence = multiplier["confidence"].iloc[0]
             _band(axes, drawn, here[here["arm"] == arm], colors[arm], confidence)
+        said = published or {}
+        published_lines(axes, said, metric, headline, here, plotting, BEYOND)
         rows = multiplier[(multiplier["metric"] == metric) & multiplier["headline"]]
         for row in rows.to_dict("records"):
-            arrow(axes, row)
+            arrow(axes, row, published_multiplier(said, row, headline))
         canvas.log_axis(axes, "x")
         canvas.log_axis(axes, "y")
         axes.grid(which="major")
@@ -117,8 +121,11 @@ def _band(
     )
 
 
-def arrow(axes: Axes, row: Mapping[str, Any]) -> None:
-    """The multiplier at one loss, from the candidate's law to the baseline's."""
+def arrow(axes: Axes, row: Mapping[str, Any], published: str = "") -> None:
+    """The multiplier at one loss, from the candidate's law to the baseline's.
+
+    published: what the paper says of it, in grey below.
+    """
     if not np.isfinite(row["multiplier"]):
         return
     judged = verdict(row)
@@ -140,7 +147,7 @@ def arrow(axes: Axes, row: Mapping[str, Any]) -> None:
         },
         zorder=4,
     )
-    axes.annotate(
+    ours = axes.annotate(
         f"{value}$\\times$ at loss {loss:g}\n({100 * row['confidence']:g}%: {low} to {high})"
         + "".join(f"\n{words}" for words in weak),
         xy=(min(start, end), loss),
@@ -150,3 +157,13 @@ def arrow(axes: Axes, row: Mapping[str, Any]) -> None:
         va="top",
         zorder=4,
     )
+    if published:
+        axes.annotate(
+            published,
+            xy=(1, 0),
+            xycoords=ours,
+            ha="right",
+            va="top",
+            color=GREY,
+            zorder=4,
+        )
