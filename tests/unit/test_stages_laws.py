@@ -6,8 +6,11 @@ import pytest
 from isoloss.fit.fit import fits
 from isoloss.fit.fitting import FitError
 from isoloss.fit.settings import Fitting
+from isoloss.multiplier.digits import shown
 from isoloss.multiplier.headline import headline, none_refused
 from isoloss.multiplier.multiplier import multipliers
+from isoloss.multiplier.quote import quotes
+from isoloss.multiplier.saving import in_words
 from isoloss.multiplier.settings import Comparison
 from isoloss.multiplier.summary import summary
 from isoloss.multiplier.verdict import cell, judge, verdict
@@ -311,7 +314,10 @@ def test_a_refused_headline_is_an_error_where_the_study_is_strict():
 def test_the_summary_has_every_reported_number_with_what_was_found_and_left_out():
     made = compared(points(noise=0.002), at_loss=[2.5, 2.0])
     text = summary("tiny", made, points().assign(used=False, reason="excluded: a | b"))
-    head, found, *_, out = text.split("\n## ")
+    head, quoted, found, *_, out = text.split("\n## ")
+    assert quoted.startswith(
+        "What may be quoted\n\n- new against base, loss: at loss 2.5 new takes"
+    )
     assert head.startswith("# tiny: compute multipliers over base\n")
     assert head.count("\n| new | loss | x | power, least_squares_log | 2") == 2
     assert "| 2 | " in head
@@ -356,3 +362,31 @@ def test_with_fewer_than_two_larger_runs_all_are_looked_at():
     row = compared(points(sizes=sizes)).query("headline").iloc[0]
     compute = row["candidate_compute_pflop_s_days"] * row["multiplier"]
     assert compute == pytest.approx(1e-2, rel=0.5)
+
+
+def test_the_sentence_to_quote_holds_the_number_and_its_conditions_or_why_there_is_none():
+    made = compared(points(noise=0.002), at_loss=[2.5])
+    (line,) = quotes(made, points())
+    headline = made[made["headline"]].iloc[0]
+    numbers = shown(*headline[["multiplier", "ci_low", "ci_high"]])
+    runs = points().query("used")
+    compute = runs["compute_pflop_s_days"]
+    for part in (
+        "new against base, loss: at loss 2.5",
+        in_words(headline["multiplier"]),
+        "a compute multiplier of {} (95% interval {} to {}".format(*numbers),
+        "counted as x",
+        "power by least_squares_log",
+        f"{runs['run'].nunique()} runs of {compute.min():.3g} to {compute.max():.3g} PFLOP/s-days",
+        "paired",
+    ):
+        assert part in line
+    weak = made.assign(doubts="undecided: not told from 1 by the data")
+    assert "With it goes: not told from 1 by the data" in quotes(weak, points())[0]
+    again = made.assign(convention="y", counted_in="y", headline=False)
+    assert (
+        "Counted otherwise it is {} ({} to {}) as y.".format(*numbers)
+        in (quotes(pd.concat([made, again]), points())[0])
+    )
+    (refused,) = quotes(made.assign(doubts="loss: run a has loss 40"), points())
+    assert refused == "new against base, loss: nothing may be quoted; run a has loss 40."

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from isoloss.multiplier.digits import shown
+from isoloss.multiplier.quote import quotes
 from isoloss.multiplier.verdict import verdict
 
 COLUMNS = (
@@ -15,7 +16,7 @@ COLUMNS = (
 
 
 def summary(study: str, multipliers: pd.DataFrame, points: pd.DataFrame) -> str:
-    """The reported multipliers, headlines first, what was found against each, and what is left out.
+    """The reported multipliers, headlines first, what may be quoted, and what was found against it.
 
     multipliers: the multiplier table. points: the points table.
     """
@@ -28,6 +29,7 @@ def summary(study: str, multipliers: pd.DataFrame, points: pd.DataFrame) -> str:
     left_out = [f"- {row.run}: {row.reason}" for row in out.itertuples()]
     parts = [
         (f"# {study}: compute multipliers over {reported['baseline'].iloc[0]}", list(_table(rows))),
+        ("## What may be quoted", [f"- {_cells(line)}" for line in quotes(multipliers, points)]),
         ("## What was found against them", found or ["Nothing."]),
         ("## What the intervals rest on", notes),
         ("## Left out of the fits", left_out or ["Nothing."]),
