@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from isoloss.fit.fit import fits
 from isoloss.fit.settings import Fitting
-from isoloss.multiplier.choices import CHOICES, Data, choices, comparisons, moves
+from isoloss.multiplier.choices import CHOICES, Data, choices
+from isoloss.multiplier.moves import comparisons, moves
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.settings import Comparison, Varied
 from isoloss.points.settings import Selection

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from isoloss import status
 from isoloss.artifact import published
@@ -21,6 +22,9 @@ from isoloss.flops.conventions import CONVENTIONS, RECOMPUTED
 from isoloss.flops.report import lines
 from isoloss.flops.report import report as flops_report
 from isoloss.study.validation import InputError, read_yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COUNTED = tuple(name for name in CONVENTIONS if name != "logged")
 
@@ -138,6 +142,36 @@ def drafted(given: argparse.Namespace) -> str:
     return "\n".join(init(given.folder, name))
 
 
+def plan(given: argparse.Namespace) -> str:
+    """How many sizes and seeds tell a multiplier from 1, and how wide its interval will be."""
+    from isoloss.multiplier import outlook  # heavy, as pandas is
+
+    names = ("scatter", "correlation", "seed_noise", "exponent", "loss", "span")
+    stated = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    if given.study is None:
+        known = outlook.usual(**stated)
+    elif stated:
+        option = next(iter(stated)).replace("_", "-")
+        raise ValueError(f"--{option} and a study: give the one or the other")
+    else:
+        made_of = [_result(kind, given.study) for kind in ("multiplier", "fit", "points")]
+        known = outlook.of_study(made_of[0], made_of[1], made_of[2], given.metric, given.candidate)
+    made = outlook.report(
+        known, given.multiplier, given.sizes, given.seeds, given.power, given.confidence
+    )
+    return json.dumps(made, indent=1) if given.json else "\n".join(outlook.lines(made))
+
+
+def _result(kind: str, study: str) -> "pd.DataFrame":
+    """A stage table of a study that has been made."""
+    import pandas as pd
+
+    path = Path(f"results/{kind}/{study}.csv")
+    if not path.is_file():
+        raise InputError(f"{path} does not exist yet; `make STUDY={study}` makes it")
+    return pd.read_csv(path)
+
+
 def _checked(study: str) -> list[str]:
     path = Path(f"config/studies/{study}.yaml")
     if not path.is_file():
@@ -223,6 +257,30 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("published", help="how many results equal those that were published")
     verb.set_defaults(verb=same)
     verb.add_argument("--list", action="store_true", help=f"the lines of {published.LIST}")
+
+    verb = verbs.add_parser("plan", help="how many runs tell a multiplier from 1")
+    verb.set_defaults(verb=plan)
+    verb.add_argument(
+        "study", nargs="?", metavar="STUDY", help="whose results to plan by (default: none)"
+    )
+    verb.add_argument("--metric", help="of the study (default: the first)")
+    verb.add_argument("--candidate", help="of the study (default: the first)")
+    for name, meaning in (
+        ("scatter", "standard deviation of a run about its law, as a share of the loss"),
+        ("correlation", "of the errors of both arms at one size"),
+        ("seed-noise", "standard deviation of the loss over seeds, nats"),
+        ("exponent", "of the laws"),
+        ("loss", "at which arms are compared, nats"),
+        ("span", "largest compute over the smallest"),
+    ):
+        verb.add_argument(f"--{name}", type=float, metavar="NUMBER", help=meaning)
+    numbers: dict[str, Any] = {"nargs": "+", "metavar": "NUMBER"}
+    verb.add_argument("--multiplier", type=float, default=[1.05, 1.16], **numbers)
+    verb.add_argument("--sizes", type=int, default=[3, 4, 5, 8, 12], **numbers)
+    verb.add_argument("--seeds", type=int, default=[1, 2], **numbers)
+    verb.add_argument("--power", type=float, default=0.8, metavar="SHARE", help="that is wanted")
+    verb.add_argument("--confidence", type=float, default=0.95, metavar="SHARE")
+    verb.add_argument("--json", action="store_true", help="for programs")
     return parser
 
 

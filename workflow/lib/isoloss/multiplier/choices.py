@@ -1,4 +1,4 @@
-"""Points -> the multiplier under every reasonable combination of choices, and which one moves it.
+"""Points -> the multiplier under every reasonable combination of choices.
 
 A multiverse (Steegen et al. 2016, doi:10.1177/1745691616658637), to be drawn as a specification
 curve (Simonsohn et al. 2020, doi:10.1038/s41562-020-0912-z).
@@ -24,7 +24,6 @@ from isoloss.fit.request import Request, require
 from isoloss.fit.settings import Fitting
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier
 from isoloss.multiplier.multiplier import losses_of, reached_by_both
-from isoloss.multiplier.saving import in_words
 from isoloss.multiplier.settings import Comparison, Varied
 from isoloss.units import Floats
 
@@ -43,17 +42,6 @@ SAME = ["run", "metric", "convention", "compute_pflop_s_days", "loss", "used"]
 SOUND = (FitStatus.CONVERGED, FitStatus.AT_BOUND)
 MOST_SIZES = 24  # of more, each by itself says little, and none is left out
 NONE = "none"
-# A choice as a reader knows it.
-NAMES = {
-    "convention": "the FLOP convention",
-    "law": "the law",
-    "method": "the estimator",
-    "points": "the selection of points",
-    "reference": "the place of comparison",
-    "left_out": "the size left out",
-    "pair_by": "the pairing",
-}
-EXACT = 1e-18  # Variance of log M, a specification, that is rounding.
 BLANK = {"interval": "", "n_points": 0, "extrapolated": False}
 
 
@@ -102,13 +90,6 @@ class Data:
             for label, points in self.differing.items()
             for key, group in points[points["used"]].groupby(["metric", "convention", "arm"])
         }
-
-
-def tabled(data: Data) -> dict[str, pd.DataFrame]:
-    """The tables `choices`, `moves` and `comparisons`."""
-    table = choices(data)
-    moved = moves(table)
-    return {"choices": table, "moves": moved, "comparisons": comparisons(table, moved)}
 
 
 def choices(data: Data) -> pd.DataFrame:
@@ -309,119 +290,19 @@ def _losses(data: Data, metric: str, baseline: Fitted, candidate: Fitted) -> dic
 
     The same for every specification of a comparison, by the study's own fits.
     """
-    at = [float(loss) for loss in data.comparison.losses(metric)]
-    if baseline.arm is not None and candidate.arm is not None:
-        at = losses_of(data.comparison, metric, baseline.arm, candidate.arm)
-        low, high = np.log(reached_by_both(baseline.arm, candidate.arm))
-        places = low + np.asarray(data.varied.at_loss) * (high - low)
-        at += [round(loss, 3) for loss in np.exp(places).tolist()]
-    return {f"loss {loss:g}": loss for loss in at or [np.nan]}
+    stated = [float(loss) for loss in data.comparison.losses(metric)]
+    if baseline.arm is None or candidate.arm is None:
+        return {f"loss {loss:g}": loss for loss in stated} or {"middle": np.nan}
+    found = losses_of(data.comparison, metric, baseline.arm, candidate.arm)
+    chosen = bool(stated or data.comparison.at_compute)
+    at = {f"loss {loss:g}" if chosen else "middle": float(loss) for loss in found}
+    low, high = np.log(reached_by_both(baseline.arm, candidate.arm))
+    for place in data.varied.at_loss:
+        at[f"place {place:g}"] = round(float(np.exp(low + place * (high - low))), 3)
+    return at
 
 
 def _at_compute(baseline: Arm, shares: Sequence[float]) -> Floats:
     """The losses of the baseline's law at shares of its largest compute."""
     compute = np.asarray(shares, dtype=np.float64) * baseline.compute.max()
     return baseline.law.along_compute.value(compute, **baseline.along)
-
-
-def moves(table: pd.DataFrame) -> pd.DataFrame:
-    """How far each choice moves the multiplier, one row a comparison and choice, the most first.
-
-    Of the variance of log M over the specifications that are used, `alone` is the share between
-    the options of the choice (its main effect), `share` that which is left when all the other
-    choices are fixed (the total effect of Sobol, Homma and Saltelli 1996,
-    doi:10.1016/0951-8320(96)00002-6), interactions included; `width_share` is the same of the log
-    of the interval's width. Option `low` has the lowest median of M, `high` the highest.
-    """
-    rows = []
-    for key, group in table[table["used"]].groupby(OF, sort=False):
-        log_m = np.log(group["multiplier"])
-        with np.errstate(divide="ignore"):
-            width = np.log(np.log(group["ci_high"] / group["ci_low"]))
-        for choice in CHOICES:
-            others = [name for name in CHOICES if name != choice]
-            fixed = group.groupby(others, sort=False).ngroup()
-            medians = group.groupby(choice, sort=False)["multiplier"].median()
-            rows.append(
-                {
-                    **dict(zip(OF, key, strict=True)),
-                    "choice": choice,
-                    "options": len(medians),
-                    "share": 1 - _between(log_m, fixed),
-                    "alone": _between(log_m, group[choice]),
-                    "width_share": 1 - _between(width, fixed),
-                    "low": str(medians.idxmin()),
-                    "low_median": medians.min(),
-                    "high": str(medians.idxmax()),
-                    "high_median": medians.max(),
-                }
-            )
-    columns = [*OF, "choice", "options", "share", "alone", "width_share"]
-    columns += ["low", "low_median", "high", "high_median"]
-    found = pd.DataFrame(rows, columns=columns)
-    order = found.groupby(OF, sort=False).ngroup()
-    return (
-        found.assign(order=order)
-        .sort_values(["order", "share"], ascending=[True, False], kind="stable", ignore_index=True)
-        .drop(columns="order")
-    )
-
-
-def _between(values: pd.Series, groups: pd.Series) -> float:
-    """Share of the variance of values that lies between groups; of none at all 1."""
-    sound = np.isfinite(values)
-    values, groups = values[sound], groups[sound]
-    total = float(np.sum((values - values.mean()) ** 2))
-    within = float(np.sum((values - values.groupby(groups).transform("mean")) ** 2))
-    return 1 - within / total if total > EXACT * len(values) else 1.0
-
-
-def comparisons(table: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
-    """One row a comparison: median, range and share above 1 of the specifications that are used.
-
-    `told` is the share whose interval excludes 1. sentence: all that in words, with the choice that
-    moves the answer most.
-    """
-    rows = []
-    for key, group in table.groupby(OF, sort=False):
-        of = dict(zip(OF, key, strict=True))
-        used = group[group["used"]]
-        m = used["multiplier"]
-        row = of | {
-            "specifications": len(group),
-            "used": len(used),
-            "median": m.median(),
-            "lowest": m.min(),
-            "highest": m.max(),
-            "above_1": float((m > 1).mean()),
-            "told": float(((used["ci_low"] > 1) | (used["ci_high"] < 1)).mean()),
-        }
-        mine = moved[(moved[OF] == pd.Series(of)).all(axis=1)]
-        rows.append(row | {"sentence": _sentence(row, mine)})
-    return pd.DataFrame(rows)
-
-
-def _sentence(row: Mapping[str, Any], moved: pd.DataFrame) -> str:
-    """Median, range, share above 1, and the choice that moves the answer most."""
-    if not row["used"]:
-        return f"none of {row['specifications']:,} specifications can be fitted"
-    said = (
-        f"median {row['median']:.2f}x ({in_words(row['median'])}) over {row['used']:,} "
-        f"specifications "
-        f"({row['lowest']:.2f}x to {row['highest']:.2f}x, {_percent(row['above_1'])} above 1)"
-    )
-    most = moved.iloc[0]
-    if row["used"] == 1 or not most["share"] > 0:
-        return f"{said}; no choice moves it"
-    return (
-        f"{said}; {NAMES[most['choice']]} moves it most: {_percent(most['share'])} of the variance "
-        f"of log M is left when all other choices are fixed, from {most['low_median']:.2f}x "
-        f"({most['low']}) to {most['high_median']:.2f}x ({most['high']}) in the median"
-    )
-
-
-def _percent(share: float) -> str:
-    """A share as whole percent; of almost all or none not 100% or 0%."""
-    if 0 < share < 0.005:
-        return "below 1%"
-    return "over 99%" if 0.995 < share < 1 else f"{100 * share:.0f}%"

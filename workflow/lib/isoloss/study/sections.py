@@ -1,6 +1,6 @@
 """The sections of a study as the stages take them: typed, frozen, each defined by its stage."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from isoloss.flops.settings import Compute
 from isoloss.logs.settings import Reading
 from isoloss.multiplier.settings import Comparison, Gate, Varied
 from isoloss.points.settings import Selection
-from isoloss.study.validation import InputError
+from isoloss.study.validation import InputError, did_you_mean
 
 Section = TypeVar("Section")
 
@@ -54,3 +54,14 @@ def typed(path: Path, settings: Mapping[str, Any]) -> Sections:
         gate=made("gate", Gate),
         choices=made("choices", Varied),
     )
+
+
+def check_varied(path: Path, settings: Mapping[str, Any], conventions: Sequence[str]) -> None:
+    """Whether the metrics and conventions that `choices` names are in the study; or InputError."""
+    for key, known in (("metrics", list(settings["metrics"])), ("conventions", conventions)):
+        for name in settings["choices"][key]:
+            if name not in known:
+                raise InputError(
+                    f"{path}: choices.{key}: `{name}` is not in the study."
+                    f"{did_you_mean(name, known)}"
+                )

@@ -18,7 +18,7 @@ from isoloss.study.conventions import check_compute, check_costs, with_headline
 from isoloss.study.points_table import check_table_compute, read_points_table
 from isoloss.study.published import check_published
 from isoloss.study.run_sheet import read_run_sheet
-from isoloss.study.sections import Sections, typed
+from isoloss.study.sections import Sections, check_varied, typed
 from isoloss.study.validation import InputError, defaults, did_you_mean, read_yaml, validate
 
 NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
@@ -227,7 +227,7 @@ def _study(
         check_compute(path, sheet, compute, log, runs, lambda run: _text(study.files(run)))
         check_costs(sheet, settings["figures"], runs)
     _laws(path, study)
-    _varied(path, study)
+    check_varied(path, settings, study.conventions)
     if "published" in own:
         known = {
             "arm": list(study.arms),
@@ -331,18 +331,6 @@ def _laws(path: Path, study: Study) -> None:
             require(request, *axes)
         except FitError as error:
             raise InputError(f"{path}: fit: arm {arm}: {error}.") from error
-
-
-def _varied(path: Path, study: Study) -> None:
-    """Whether the metrics and conventions that `choices` names are those of the study."""
-    varied = study.settings["choices"]
-    for key, known in (("metrics", study.settings["metrics"]), ("conventions", study.conventions)):
-        for name in varied[key]:
-            if name not in known:
-                raise InputError(
-                    f"{path}: choices.{key}: `{name}` is not in the study."
-                    f"{did_you_mean(name, known)}"
-                )
 
 
 def _logged_names(path: Path, study: Study) -> None:

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from isoloss.multiplier.choices import CHOICES, NAMES
+from isoloss.multiplier.choices import CHOICES
+from isoloss.multiplier.moves import NAMES
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
 from isoloss.units import Floats
@@ -100,6 +101,9 @@ def _label(column: str, option: str) -> str:
     if column == "reference" and option.startswith("compute "):
         share = float(option.removeprefix("compute "))
         return "largest compute" if share == 1 else f"{share:g} of the largest compute"
+    if column == "reference" and not option.startswith("loss "):
+        place = option.removeprefix("place ")
+        return f"{place} of the losses" if place != option else "middle of the losses"
     if column == "left_out":
         return "all sizes" if option == "none" else f"without {option}"
     if column == "pair_by":
