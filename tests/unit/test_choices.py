@@ -10,6 +10,7 @@ from isoloss.fit.settings import Fitting
 from isoloss.multiplier.choices import CHOICES, Data, choices
 from isoloss.multiplier.moves import comparisons, moves
 from isoloss.multiplier.multiplier import multipliers
+from isoloss.multiplier.saving import in_words
 from isoloss.multiplier.settings import Comparison, Varied
 from isoloss.points.settings import Selection
 from numpy.testing import assert_allclose
@@ -225,3 +226,17 @@ def test_selections_are_varied_from_the_studys_own():
     curve = replace(own, select="curve")
     assert list(curve.varied(["last"])) == ["8 along the run, window 0.03", "last"]
     assert list(replace(own, table="points.csv").varied(["last"])) == ["table"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (1.16, None, "14% less compute"),
+        (0.8, None, "25% more compute"),
+        (1.16, 1.16, "14% less compute"),
+        (1.1, 1.25, "9% to 20% less compute"),
+        (0.8, 1.25, "25% more to 20% less compute"),
+    ],
+)
+def test_what_a_multiplier_saves_in_words(low, high, words):
+    assert in_words(low, high) == words

@@ -207,16 +207,21 @@ def lines(*rows):
 
 def test_the_headline_is_one_line_with_interval_loss_and_convention():
     assert lines(row(), row(headline=False, multiplier=9.0)) == [
-        "kimi-linear: 1.155x at loss 2.1 (95% 1.134 to 1.176, n = 5), 6n_with_head"
+        "kimi-linear: 1.155x at loss 2.1 (95% 1.134 to 1.176, n = 5), 6n_with_head, "
+        "13% less compute"
     ]
 
 
 def test_an_interval_that_holds_1_is_said_not_to_tell():
-    assert lines(row(ci_low=0.98))[0].endswith("6n_with_head; not told from 1 by the data")
+    assert lines(row(ci_low=0.98))[0].endswith(
+        "6n_with_head, 13% less compute; not told from 1 by the data"
+    )
 
 
 def test_sizes_that_lost_their_partner_are_named():
-    assert lines(row(unpaired_models="1.4B"))[0].endswith("6n_with_head; no partner: 1.4B")
+    assert lines(row(unpaired_models="1.4B"))[0].endswith(
+        "6n_with_head, 13% less compute; no partner: 1.4B"
+    )
 
 
 def test_an_extrapolated_headline_says_so():
@@ -239,25 +244,30 @@ def test_a_number_that_cannot_be_is_no_headline_and_the_line_says_what_to_do():
     assert lines(wrong) == [f"kimi-linear: {expected}"]
     several = [row(), row(multiplier=1.2, ci_high=1.3), wrong]
     assert lines(*several) == [
-        "kimi-linear: 1.15x to 1.20x over 2 metrics (95% 1.13 to 1.30, n = 5), 6n_with_head; "
+        "kimi-linear: 1.15x to 1.20x over 2 metrics (95% 1.13 to 1.30, n = 5), 6n_with_head, "
+        "13% to 17% less compute; "
         "no headline in 1 of 3: run a has 4e+08 parameters; correct it"
     ]
 
 
 def test_what_is_doubtful_alone_stands_beside_the_number():
     line = lines(row(doubts="odd: runs a and b differ; check both"))[0]
-    assert line.endswith("6n_with_head; runs a and b differ; check both")
+    assert line.endswith("6n_with_head, 13% less compute; runs a and b differ; check both")
 
 
 def test_of_several_warnings_the_one_that_matters_most_is_told():
     doubtful = row(doubts="odd: check both", status="mla at_bound", unpaired_models="1.4B")
     more = "; {} more in results/multiplier/kimi-linear.md"
-    assert lines(doubtful)[0].endswith("6n_with_head; check both" + more.format(2))
+    assert lines(doubtful)[0].endswith(
+        "6n_with_head, 13% less compute; check both" + more.format(2)
+    )
     fewer = doubtful | {"doubts": ""}
-    assert lines(fewer)[0].endswith("6n_with_head; law in doubt: mla at_bound" + more.format(1))
+    assert lines(fewer)[0].endswith(
+        "6n_with_head, 13% less compute; law in doubt: mla at_bound" + more.format(1)
+    )
     refused = row(doubts="copies: remove it")
     assert lines(fewer, refused)[0].endswith(
-        "6n_with_head; no headline in 1 of 2: remove it" + more.format(2)
+        "6n_with_head, 13% less compute; no headline in 1 of 2: remove it" + more.format(2)
     )
 
 
@@ -275,7 +285,8 @@ def test_several_metrics_give_a_range_and_how_many_are_weak():
     table = [row(multiplier=m, ci_low=m - 0.1, ci_high=m + 0.1) for m in (0.8, 1.05, 1.3)]
     table[2]["extrapolated"] = True
     assert lines(*table) == [
-        "kimi-linear: 0.80x to 1.30x over 3 metrics (95% 0.70 to 1.40, n = 5), 6n_with_head; "
+        "kimi-linear: 0.80x to 1.30x over 3 metrics (95% 0.70 to 1.40, n = 5), 6n_with_head, "
+        "25% more to 23% less compute; "
         "extrapolated in 1 of 3; 1 more in results/multiplier/kimi-linear.md"
     ]
 

@@ -331,7 +331,8 @@ def test_the_headline_says_multiplier_loss_interval_and_convention(papers):
     lines = (papers[0].folder / "results/headline.txt").read_text().splitlines()
     assert len(lines) == 3
     assert re.fullmatch(
-        r"kimi-linear: 1\.15\dx at loss 2\.1 \(95% 1\.13\d to 1\.17\d, n = 5\), 6n_with_head",
+        r"kimi-linear: 1\.15\dx at loss 2\.1 \(95% 1\.13\d to 1\.17\d, n = 5\), 6n_with_head, "
+        r"13% less compute",
         lines[0],
     )
     assert re.match(r"moba-8k: \d\.\d\dx at loss \d\.\d+ \(95% .*\), 6n_non_embedding", lines[1])

@@ -89,6 +89,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
             "Multiplier": [f"{x}{sign}" for (x, _, _), sign in zip(numbers, no, strict=True)],
             "Interval": [f"[{low}, {high}]" for _, low, high in numbers],
             **_at_once(table),
+            "Saving": [saving(*row) for row in _columns(table, "multiplier", "ci_low", "ci_high")],
             "Pairing": table["pairing"],
         }
     )
@@ -96,7 +97,8 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     baseline = escape(words["arms"][table["baseline"].iloc[0]])
     caption = (
         f"Compute multipliers over {baseline} at equal loss (nats): $C_\\mathrm{{baseline}} / "
-        f"C_\\mathrm{{candidate}}$ with pointwise {confidence:g}\\% intervals."
+        f"C_\\mathrm{{candidate}}$ with pointwise {confidence:g}\\% intervals. "
+        "Saving: $1 - 1 / M$ of the baseline's compute."
     )
     if "All at once" in text:
         caption += (
@@ -109,7 +111,15 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     if any(no):
         why = dict.fromkeys(one.refused[0] for one in judged if one.refused)
         caption += rf" $^{{\ddagger}}$Not to be believed: {escape('. '.join(why))}."
-    return Table(table, text, caption)
+    saved = {
+        name: 1 - 1 / table[column]
+        for name, column in (
+            ("saving", "multiplier"),
+            ("saving_low", "ci_low"),
+            ("saving_high", "ci_high"),
+        )
+    }
+    return Table(table.assign(**saved), text, caption)
 
 
 def _at_once(table: pd.DataFrame) -> dict[str, list[str]]:
@@ -161,10 +171,15 @@ def _moved(most: pd.DataFrame) -> str:
     return escape(f"{row['choice'].replace('_', ' ')} ({100 * row['share']:.0f}%)")
 
 
-def saving(multiplier: float) -> str:
-    """How much less compute a multiplier means, 1 - 1/M, as LaTeX: `14\\%`; more is negative."""
-    less = 100 * (1 - 1 / multiplier)
-    return f"${less:.0f}$\\%".replace("$-0$", "$0$") if np.isfinite(less) else ""
+def saving(multiplier: float, low: float = np.nan, high: float = np.nan) -> str:
+    """How much less compute a multiplier means, 1 - 1/M: `14\\% [12, 15]`; more is negative."""
+    if not np.isfinite(multiplier):
+        return ""
+    less, first, last = (
+        f"{100 * (1 - 1 / m):.0f}".replace("-", "$-$") for m in (multiplier, low, high)
+    )
+    ends = f" [{first}, {last}]" if np.isfinite([low, high]).all() else ""
+    return f"{less}\\%{ends}"
 
 
 # Symbol of a stated quantity, and where it is stated.
