@@ -138,11 +138,14 @@ def test_make_builds_a_selection_and_ends_with_where_things_are_and_the_headline
     end = out.strip().splitlines()[-3:]  # a line of places, and one a study
     assert "results/figure" in end[0]
     assert re.fullmatch(
-        r"tiny: 1\.2\d+x at loss 3\.2 \(95% 1\.2\d+ to 1\.2\d+, n = 4\), 6n_non_embedding",
+        r"tiny: 1\.2\d+x at loss 3\.2 \(95% 1\.2\d+ to 1\.2\d+, n = 4\), "
+        r"6n_non_embedding, 20% less compute",
         end[1],
     )
     assert re.fullmatch(
-        r"logged: 0\.\d+x at loss 2\.\d+ \(95% 0\.\d+ to 0\.\d+, n = \d\), logged", end[2]
+        r"logged: 0\.\d+x at loss 2\.\d+ \(95% 0\.\d+ to 0\.\d+, n = \d\), "
+        r"logged, \d+% more compute",
+        end[2],
     )
 
 

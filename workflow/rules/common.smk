@@ -63,6 +63,7 @@ FIGURES = {
     "multiplier": ["multiplier"],
     "positions": ["multiplier"],
     "choices": ["choices", "moves", "comparisons"],
+    "gain": ["gain"],
     "breakdown": ["breakdown"],
     "overtake": ["overtaking"],
     "quality": ["curves", "quality"],
@@ -79,6 +80,7 @@ TABLES = {
     "fits": ["fit"],
     "multipliers": ["multiplier"],
     "choices": ["comparisons", "moves"],
+    "break_even": ["break_even"],
     "runs": ["quality", "flops", "consistency"],
     "claims": ["claims"],
 }
@@ -89,6 +91,7 @@ BESIDE = {
     "residuals": "diagnose",
     "holdout": "diagnose",
     "moves": "choices",
+    "break_even": "gain",
     "comparisons": "choices",
 } | dict.fromkeys(["draws", "surface", "isoflop"], "fit")
 

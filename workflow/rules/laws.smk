@@ -125,3 +125,32 @@ rule choices:
         "{wildcards.study}: comparing under every combination of choices"
     script:
         "../scripts/choices.py"
+
+
+# The multiplier across scale, and where the arms need the same compute.
+rule gain:
+    input:
+        points="results/points/{study}.csv",
+        fit="results/fit/{study}.csv",
+        draws="results/fit/{study}.draws.parquet",
+        surface="results/fit/{study}.surface.csv",
+        again=unsound("gain"),
+    output:
+        gain="results/gain/{study}.csv",
+        break_even="results/gain/{study}.break_even.csv",
+    log:
+        "logs/gain/{study}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
+    params:
+        baseline=baseline,
+        multiplier=setting("multiplier"),
+        schemas=schemas("points", "fit", "draws", "surface", "gain", "break_even"),
+        code=code("gain"),
+    message:
+        "{wildcards.study}: following the multiplier across scale"
+    script:
+        "../scripts/gain.py"

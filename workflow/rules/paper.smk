@@ -44,6 +44,7 @@ rule figure:
             "choices",
             "moves",
             "comparisons",
+            "gain",
         ),
         script=drawn_by,
         code=figure_code,
@@ -111,6 +112,7 @@ rule table:
             "comparisons",
             "moves",
             "claims",
+            "break_even",
         ),
         code=code("table"),
     message:

@@ -46,14 +46,14 @@ def multipliers(
     tables = []
     pair_by = settings.pair_by == "model"
     by_points = dict(list(points[points["used"]].groupby(POINTS, sort=False)))
-    arms_of = _arms(by_points, draws, surface)
+    made = arms_of(by_points, draws, surface)
     chosen = fits[fits["headline_law"] & (fits["convention"] == headline)]
     together = int((chosen["arm"] != baseline).sum())
     for key, group in fits.groupby(FIT, sort=False):
         names = dict(zip(FIT, key, strict=True))
         first_law = bool(group["headline_law"].iloc[0])
         rows = {row["arm"]: row for row in group.to_dict("records")}
-        arms = {name: arms_of(row) for name, row in rows.items()}
+        arms = {name: made(row) for name, row in rows.items()}
         if baseline not in arms:
             raise ValueError(
                 f"metric {names['metric']}, convention {names['convention']}: the baseline "
@@ -104,7 +104,7 @@ def multipliers(
     return pd.concat(tables, ignore_index=True)
 
 
-def _arms(
+def arms_of(
     by_points: Mapping[Any, pd.DataFrame],
     draws: pd.DataFrame | None,
     surface: pd.DataFrame | None,

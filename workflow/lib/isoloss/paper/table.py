@@ -161,6 +161,43 @@ def choices(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Ta
     return Table(table, text, caption)
 
 
+def break_even(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
+    """Where the arms need the same compute, a row a crossing of the headline's laws, or none."""
+    table = made_of["break_even"]
+
+    def compute(value: float) -> str:
+        return f"{value:.3g}" if np.isfinite(value) else ""
+
+    ends = _columns(table, "ci_low_pflop_s_days", "ci_high_pflop_s_days")
+    at = table["break_even_pflop_s_days"]
+    text = pd.DataFrame(
+        {
+            "Candidate": table["candidate"].map(words["arms"]).map(escape),
+            "Metric": table["metric"].map(words["metrics"]).map(escape),
+            "Convention": table["counted_in"].map(convention_label),
+            "Range": [
+                f"{first:.3g} to {last:.3g}"
+                for first, last in _columns(table, "from_pflop_s_days", "to_pflop_s_days")
+            ],
+            "Break-even": [
+                f"{compute(x)}{'$^{*}$' if beyond else ''}" if np.isfinite(x) else "none in range"
+                for x, beyond in zip(at, table["extrapolated"], strict=True)
+            ],
+            "Interval": [
+                f"[{compute(low)}, {compute(high)}]" if np.isfinite(x) else ""
+                for (low, high), x in zip(ends, at, strict=True)
+            ],
+        }
+    )
+    caption = (
+        "Compute (PFLOP/s-days of the baseline) where both arms need the same, by the headline's "
+        "law; an interval with an empty end is open there."
+    )
+    if table["extrapolated"].any():
+        caption += " $^{*}$Outside what both arms reached."
+    return Table(table, text, caption)
+
+
 def _shown(value: float) -> str:
     return f"{value:.3f}" if np.isfinite(value) else ""
 
@@ -263,6 +300,7 @@ TABLES: Mapping[str, Callable[[Mapping[str, pd.DataFrame], Mapping[str, Any]], T
     "fits": fits,
     "multipliers": multipliers,
     "choices": choices,
+    "break_even": break_even,
     "runs": runs,
     "claims": claims,
 }
