@@ -1,7 +1,7 @@
 """The compute multiplier against the baseline's compute, to an extrapolated budget."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,11 +89,10 @@ def _forest(gain: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotti
     colors = style.arm_colors(plotting, words["arms"])
     for candidate, axes in zip(candidates, grid, strict=False):
         mine = gain[gain["candidate"] == candidate]
-        for place, metric in enumerate(metrics):
-            table = mine[mine["metric"] == metric]
-            seen = table[~table["extrapolated"]].tail(1)
-            _row(axes, table.tail(1), place + 0.18, colors[candidate], hollow=True)
-            _row(axes, seen, place - 0.18, colors[candidate], hollow=False)
+        of_metric = mine.groupby("metric", sort=False)
+        seen = mine[~mine["extrapolated"]].groupby("metric", sort=False)
+        _rows(axes, of_metric.tail(1), metrics, 0.18, colors[candidate])
+        _rows(axes, seen.tail(1), metrics, -0.18, colors[candidate])
         axes.axvline(1, color="0.4", linewidth=plotting["line"]["thin"], zorder=0)
         axes.set_yticks(range(len(metrics)), [words["metrics"][name] for name in metrics])
         axes.set_ylim(len(metrics) - 0.5, -0.5)
@@ -125,9 +124,10 @@ def _ends(gain: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([seen, gain.groupby(of, sort=False).tail(1)])
 
 
-def _row(axes: Axes, rows: pd.DataFrame, place: float, color: str, *, hollow: bool) -> None:
-    for row in rows.itertuples():
-        axes.plot([row.predicted_low, row.predicted_high], [place, place], color=color, lw=0.4)
-        axes.plot([row.ci_low, row.ci_high], [place, place], color=color, lw=1.1)
-        face = "white" if hollow else color
-        axes.plot(row.multiplier, place, "o", color=color, mfc=face, markersize=2.5, mew=0.6)
+def _rows(axes: Axes, rows: pd.DataFrame, metrics: Sequence[str], shift: float, color: str) -> None:
+    """A line a metric; hollow where it is shifted down."""
+    place = rows["metric"].map({name: i for i, name in enumerate(metrics)}) + shift
+    axes.hlines(place, rows["predicted_low"], rows["predicted_high"], color=color, lw=0.4)
+    axes.hlines(place, rows["ci_low"], rows["ci_high"], color=color, lw=1.1)
+    face = "white" if shift > 0 else color
+    axes.plot(rows["multiplier"], place, "o", color=color, mfc=face, markersize=2.5, mew=0.6)
