@@ -34,7 +34,7 @@ TESTS = {  # the files of tests/unit that belong to a package, the quick and tel
     "flops_transformers flops_training_programs flops_published flops_papers consistency "
     "flops_stage flops_families cli",
     "laws": "laws",
-    "multiplier": "verdict mistakes_gate multiplier mixture",
+    "multiplier": "verdict mistakes_gate multiplier mixture choices power gain",
     "points": "points points_table stages_points",
 }
 PARTS = {  # a part of a package, by its files; the package keeps all the rest
