@@ -17,8 +17,9 @@ class Comparison:
     baseline, PFLOP/s-days, at whose losses they are compared besides. Without either, in the middle
     of the losses that the larger runs of both arms reached. pair_by: `model`, or `none`: errors are
     independent. interval: that of the headline law, at `confidence`. grid: losses of the curve,
-    over the range of both arms and `margin` of its length in log loss beyond either end. extrapolate:
-    how far the gain is followed across scale, as a multiple of the baseline's largest compute.
+    over the range of both arms and `margin` of its length in log loss beyond either end.
+    extrapolate: how far the gain is followed across scale, as a multiple of the baseline's largest
+    compute.
 
     Raises ValueError for another word as `pair_by` or `interval`.
     """
