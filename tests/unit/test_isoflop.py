@@ -21,7 +21,7 @@ def curves(computes, spread=8.0, sizes=9, truth=TRUTH):
 
 @pytest.mark.parametrize("curve", ["parabola", "cubic"])
 def test_a_polynomial_in_log_size_is_found_again(curve):
-    n = np.geomspace(1e8, 1e10, 7)
+    n = np.geomspace(5e8, 4e9, 7)
     x = np.log(n / 1.3e9)
     loss = 2.5 + 0.02 * x**2 + (0.002 * x**3 if curve == "cubic" else 0)
     budget = fit_budget(np.full(7, 3.0), n, loss, curve)
@@ -61,6 +61,34 @@ def test_standard_error_of_a_minimum_matches_its_scatter():
     assert_allclose(np.mean([f.log_parameters_se for f in fits]), scatter, rtol=0.15)
 
 
+def test_the_error_of_the_lowest_loss_matches_its_scatter():
+    c, n, loss = curves([1.0], spread=4)
+    random = np.random.default_rng(0)
+    fits = [fit_budget(c, n, loss + random.normal(0, 2e-3, n.size), window=17) for _ in range(300)]
+    assert {f.degrees_of_freedom for f in fits} == {6}
+    scatter = np.std([f.optimal_loss for f in fits])
+    assert_allclose(np.mean([f.optimal_loss_se for f in fits]), scatter, rtol=0.15)
+    assert_allclose([f.optimal_loss_unit for f in fits], scatter / 2e-3, rtol=0.15)
+
+
+def test_a_window_keeps_what_is_far_from_the_lowest_loss_out_of_the_curve():
+    n = 1e9 * 4.0 ** np.array([-2, -1, -0.5, 0, 0.5, 1, 2])
+    loss = 2.5 + 0.02 * np.log(n / 1.1e9) ** 2
+    loss[[0, -1]] += 0.3
+    budget = fit_budget(np.linspace(1, 1.06, 7), n, loss)
+    assert_allclose(budget.optimal_parameters, 1.1e9, rtol=1e-8)
+    assert budget.n_points == 5
+    assert (budget.smallest_parameters, budget.largest_parameters) == (2.5e8, 4e9)
+    assert budget.lowest_compute_pflop_s_days == 1
+    assert budget.highest_compute_pflop_s_days == 1.06
+    assert fit_budget(np.ones(7), n, loss, window=16).n_points == 7
+    assert fit_budget(np.ones(7), n, loss, window=1.5).reason == (
+        "a parabola needs 3 sizes within a factor 1.5 of that of the lowest loss; got 1"
+    )
+    with pytest.raises(ValueError, match="window is 1; expected a factor above 1"):
+        fit_budget(np.ones(7), n, loss, window=1)
+
+
 def test_a_minimum_outside_the_sizes_is_not_taken():
     n = np.geomspace(1e8, 1e9, 5)
     budget = fit_budget(np.ones(5), n, 2.5 + 0.02 * np.log(n / 5e9) ** 2)
@@ -77,6 +105,16 @@ def test_a_curve_bent_the_other_way_has_no_minimum():
 def test_budgets_are_told_apart_by_gaps_in_compute():
     assert_array_equal(budgets([1.0, 10.2, 1.05, 10.0, 0.97]), [0, 1, 0, 1, 0])
     assert_array_equal(budgets([1.0, 1.05], tolerance=0.01), [0, 1])
+
+
+def test_scattered_computes_do_not_chain_to_one_budget():
+    c = np.exp(np.random.default_rng(0).uniform(np.log(1), np.log(30), 220))
+    labels = budgets(c)
+    for label in range(labels.max() + 1):
+        mine = c[labels == label]
+        assert mine.max() / mine.min() <= 1.1
+    grid = np.repeat([1.0, 1.2, 1.44], 40) * np.exp(0.04 * np.random.default_rng(1).random(120))
+    assert_array_equal(budgets(grid), np.repeat([0, 1, 2], 40))  # real budgets stay whole
 
 
 def test_one_budget_is_refused_before_fitting():

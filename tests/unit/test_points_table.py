@@ -166,7 +166,7 @@ def test_a_seed_of_an_arm_and_model_has_one_run(load):
         ("published: data/s/published.yaml", ["compute", "there is nothing to check"]),
         ("fit: {law: chinchilla}", ["arm old", "law chinchilla needs the parameters and the"]),
         ("fit: {also: [{law: power, method: cubic}]}", ["law power", "cubic", "huber_log"]),
-        ("fit: {law: isoflop}", ["isoflop", "no multiplier", "`also`"]),
+        ("fit: {law: isoflop}", ["figures: `scaling` shows the headline law", "isoflop"]),
         ("fit: {also: [{law: isofop}]}", ["'isofop'", "Did you mean `isoflop`?"]),
     ],
 )

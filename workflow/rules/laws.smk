@@ -79,6 +79,7 @@ rule multiplier:
     params:
         baseline=baseline,
         conventions=conventions,
+        fit=setting("fit"),
         multiplier=setting("multiplier"),
         gate=setting("gate"),
         schemas=schemas("points", "fit", "draws", "surface", "multiplier"),

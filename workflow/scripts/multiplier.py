@@ -2,6 +2,7 @@
 
 from isoloss import tables
 from isoloss.files import whole
+from isoloss.fit.settings import Fitting
 from isoloss.job import job
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.settings import Comparison, Gate
@@ -17,6 +18,7 @@ with job(snakemake):
         headline=params.conventions[0],
         settings=Comparison(**params.multiplier),
         gate=Gate(**params.gate),
+        fitting=Fitting(**params.fit),
     )
     tables.write(table, snakemake.output.table, params.schemas["multiplier"])
     with whole(snakemake.output.summary) as part:

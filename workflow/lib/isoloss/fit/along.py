@@ -20,7 +20,7 @@ def law_of(row: Row) -> Law:
 
 def is_surface(law: str) -> bool:
     """Whether a law is one of parameters and tokens."""
-    return not LAWS[law].of_compute
+    return law in LAWS and not LAWS[law].of_compute
 
 
 def counted_in(law: str, convention: str) -> str:

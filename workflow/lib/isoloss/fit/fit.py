@@ -12,7 +12,7 @@ from isoloss.fit import draws, fitting, surface
 from isoloss.fit.estimators import ESTIMATORS
 from isoloss.fit.fitted import Fit, fit_law
 from isoloss.fit.inputs import linked
-from isoloss.fit.isoflop import fit_isoflop
+from isoloss.fit.isoflop import budgets, fit_isoflop
 from isoloss.fit.problem import FitError
 from isoloss.fit.registry import LAWS
 from isoloss.fit.request import ISOFLOP, Request, require
@@ -61,7 +61,7 @@ def fits(points: pd.DataFrame, settings: Fitting, group_by: str) -> Fits:
     for key, request, group, headline in asked(points, settings):
         if request.law == ISOFLOP:
             with naming(key, group):
-                found.isoflop.append(_isoflop(request, group).assign(**key))
+                found.isoflop.append(_isoflop(request, group, settings).assign(**key))
             continue
         with naming(key, group):
             fitted = fit_group(request, group, settings.weight_by)
@@ -105,7 +105,8 @@ def asked(
             key = {"arm": arm, "metric": metric, "convention": convention}
             law = {"law": request.law, "method": request.method}
             with naming(key, group):
-                require(request, *(group[name].tolist() for name in axes))
+                of = (group[name].tolist() for name in axes)
+                require(request, *of, tolerance=settings.budget_tolerance)
             yield key | law, request, group, request == wanted[0]
 
 
@@ -204,9 +205,16 @@ def _along(fitted: Fit, drawn: Draws, surface: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _isoflop(request: Request, group: pd.DataFrame) -> pd.DataFrame:
+def _isoflop(request: Request, group: pd.DataFrame, settings: Fitting) -> pd.DataFrame:
     """A row a budget, each with the growth of the best size over all of them."""
     compute, n = group["compute_pflop_s_days"], group["parameters"]
-    table, growth = fit_isoflop(compute, n, group["loss"], curve=request.method)
+    table, growth = fit_isoflop(
+        compute,
+        n,
+        group["loss"],
+        budgets(compute, settings.budget_tolerance),
+        request.method,
+        window=settings.window,
+    )
     growing = {name: value for name, value in asdict(growth).items() if name != "curve"}
     return table.drop(columns="curve").assign(**growing)

@@ -5,7 +5,7 @@ loss in log N, whose minimum gives N* and D* = C / (6 N*); over budgets, power l
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,15 +19,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ORDERS = {"parabola": 2, "cubic": 3}
+# Farther from the lowest loss no polynomial of low degree is the curve. N over that of the lowest
+# point, either way.
+WINDOW = 4.0
+TOLERANCE = 0.1  # relative width of one budget in compute
+EDGE = 1 + 1e-9  # for sizes that are a whole factor apart
 
 
 @dataclass(frozen=True)
 class Budget:
     """The loss curve of one budget and its minimum.
 
-    compute_pflop_s_days: geometric mean of its points. Without a minimum between its smallest
-    and largest size, all optimal values are NaN and `reason` says why. Standard errors need more
-    points than coefficients.
+    compute_pflop_s_days: geometric mean of the points that were fitted; all points of the budget
+    lie between the lowest and the highest compute. n_points: those within the window, of sizes
+    from smallest_parameters to largest_parameters. Without a minimum between these, all optimal
+    values are NaN and `reason` says why. Standard errors need more points than coefficients.
+    optimal_loss_unit: that of optimal_loss over the standard deviation of a point.
     """
 
     compute_pflop_s_days: float
@@ -36,8 +43,15 @@ class Budget:
     optimal_parameters: float
     optimal_tokens: float
     optimal_loss: float
+    optimal_loss_se: float
+    optimal_loss_unit: float
     log_parameters_se: float
     rms_residual: float
+    degrees_of_freedom: int
+    lowest_compute_pflop_s_days: float
+    highest_compute_pflop_s_days: float
+    smallest_parameters: float
+    largest_parameters: float
     reason: str
 
 
@@ -58,13 +72,25 @@ class Allocation:
     n_budgets: int
 
 
-def budgets(compute: Values, tolerance: float = 0.1) -> npt.NDArray[np.intp]:
-    """Number the budgets of points: computes within a factor of 1 + tolerance of the next."""
+def budgets(compute: Values, tolerance: float = TOLERANCE) -> npt.NDArray[np.intp]:
+    """Number the budgets of points by compute: the widest gaps part them.
+
+    Points are parted at the widest gap in log compute, then both parts, until none spans more
+    than a factor 1 + tolerance. So scattered computes never chain to one budget.
+    """
     (c,) = positive(compute=compute)
     order = np.argsort(c, kind="stable")
-    steps = np.diff(np.log(c[order])) > np.log1p(tolerance)
+    logs = np.log(c[order])
     labels = np.empty(c.size, dtype=np.intp)
-    labels[order] = np.concatenate([[0], np.cumsum(steps)])
+    whole, number = [(0, c.size)], 0
+    while whole:
+        low, high = whole.pop()
+        if logs[high - 1] - logs[low] <= np.log1p(tolerance):
+            labels[order[low:high]] = number
+            number += 1
+            continue
+        middle = low + 1 + int(np.argmax(np.diff(logs[low:high])))
+        whole += [(middle, high), (low, middle)]
     return labels
 
 
@@ -82,20 +108,54 @@ def require_budgets(labels: npt.ArrayLike, curve: str = "parabola") -> None:
 
 
 def fit_budget(
-    compute: Values, parameters: Values, loss: Values, curve: str = "parabola"
+    compute: Values,
+    parameters: Values,
+    loss: Values,
+    curve: str = "parabola",
+    *,
+    window: float = WINDOW,
 ) -> Budget:
     """Fit loss = sum_k c_k x^k in x = log N at one budget and find its minimum x*.
 
-    The minimum is where the slope vanishes with a positive second derivative, strictly between
-    the smallest and the largest size. Its standard error is that of the implicit function,
-    dx*/dc_k = -k x*^(k-1) / L''(x*).
+    window: points count whose N is within this factor of that of the lowest loss. The minimum is
+    where the slope vanishes with a positive second derivative, strictly between the smallest and
+    the largest of these. Its standard error is that of the implicit function,
+    dx*/dc_k = -k x*^(k-1) / L''(x*); its loss moves as the curve does at x*.
     """
     c, n, y = positive(compute=compute, parameters=parameters, loss=loss)
+    if not window > 1:
+        raise ValueError(f"window is {window:g}; expected a factor above 1")
     order = ORDERS[curve]
-    mean_compute = float(np.exp(np.log(c).mean()))
+    ends = float(c.min()), float(c.max())
+    lowest = n[np.argmin(y)]
+    near = (n <= lowest * window * EDGE) & (n * window * EDGE >= lowest)
+    c, n, y = c[near], n[near], y[near]
+    freedom = y.size - order - 1
+    nan = float("nan")
+    found = Budget(
+        compute_pflop_s_days=float(np.exp(np.log(c).mean())),
+        curve=curve,
+        n_points=y.size,
+        optimal_parameters=nan,
+        optimal_tokens=nan,
+        optimal_loss=nan,
+        optimal_loss_se=nan,
+        optimal_loss_unit=nan,
+        log_parameters_se=nan,
+        rms_residual=nan,
+        degrees_of_freedom=max(freedom, 0),
+        lowest_compute_pflop_s_days=ends[0],
+        highest_compute_pflop_s_days=ends[1],
+        smallest_parameters=float(n.min()),
+        largest_parameters=float(n.max()),
+        reason="",
+    )
     if np.unique(n).size <= order:
-        reason = f"a {curve} needs {order + 1} sizes; got {np.unique(n).size}"
-        return _unbracketed(mean_compute, curve, y.size, np.nan, reason)
+        near_by = (
+            f" within a factor {window:g} of that of the lowest loss" if not near.all() else ""
+        )
+        reason = f"a {curve} needs {order + 1} sizes{near_by}; got {np.unique(n).size}"
+        return replace(found, reason=reason)
     logs = np.log(n)
     centre, half = (logs.max() + logs.min()) / 2, (logs.max() - logs.min()) / 2
     x = (logs - centre) / half
@@ -103,29 +163,26 @@ def fit_budget(
     q, r = np.linalg.qr(powers)
     coefficients = np.linalg.solve(r, np.einsum("nk,n->k", q, y))
     residual = y - np.einsum("nk,k->n", powers, coefficients)
-    rms = float(np.sqrt(np.mean(residual**2)))
+    found = replace(found, rms_residual=float(np.sqrt(np.mean(residual**2))))
     minimum = _minimum(coefficients)
     if minimum is None:
         smallest = n[np.argmin(y)]
         reason = f"no minimum between the sizes; the lowest loss is at {smallest:.4g} parameters"
-        return _unbracketed(mean_compute, curve, y.size, rms, reason)
+        return replace(found, reason=reason)
     k = np.arange(order + 1)
     bend = float(np.sum(k * (k - 1) * coefficients * minimum ** np.maximum(k - 2, 0)))
     slope = -k * minimum ** np.maximum(k - 1, 0) / bend
-    freedom = y.size - order - 1
-    moved = np.linalg.solve(r.T, slope)
-    scatter = np.sum(residual**2) / freedom if freedom else np.nan
+    place, level = (np.linalg.norm(np.linalg.solve(r.T, of)) for of in (slope, minimum**k))
+    scatter = np.sqrt(np.sum(residual**2) / freedom) if freedom else nan
     best = float(np.exp(centre + half * minimum))
-    return Budget(
-        compute_pflop_s_days=mean_compute,
-        curve=curve,
-        n_points=y.size,
+    return replace(
+        found,
         optimal_parameters=best,
-        optimal_tokens=mean_compute * PFLOP_S_DAY / (6 * best),
+        optimal_tokens=found.compute_pflop_s_days * PFLOP_S_DAY / (6 * best),
         optimal_loss=float(np.sum(coefficients * minimum**k)),
-        log_parameters_se=float(half * np.sqrt(scatter * np.sum(moved**2))),
-        rms_residual=rms,
-        reason="",
+        optimal_loss_se=float(scatter * level),
+        optimal_loss_unit=float(level),
+        log_parameters_se=float(half * scatter * place),
     )
 
 
@@ -146,17 +203,14 @@ def _minimum(coefficients: Floats) -> float | None:
     return min(inside, key=curve) if inside else None
 
 
-def _unbracketed(compute: float, curve: str, points: int, rms: float, reason: str) -> Budget:
-    nan = float("nan")
-    return Budget(compute, curve, points, nan, nan, nan, nan, rms, reason)
-
-
 def fit_isoflop(
     compute: Values,
     parameters: Values,
     loss: Values,
     budget: npt.ArrayLike | None = None,
     curve: str = "parabola",
+    *,
+    window: float = WINDOW,
 ) -> tuple["pd.DataFrame", Allocation]:
     """Fit every budget, and N* and D* over the budgets that have a minimum.
 
@@ -167,8 +221,8 @@ def fit_isoflop(
     labels = budgets(c) if budget is None else np.asarray(budget)
     require_budgets(labels, curve)
     fits = [
-        fit_budget(c[labels == label], n[labels == label], y[labels == label], curve)
-        for label in np.unique(labels)
+        fit_budget(c[mine], n[mine], y[mine], curve, window=window)
+        for mine in (labels == label for label in np.unique(labels))
     ]
     import pandas as pd  # heavy, and not for those who only check a study
 

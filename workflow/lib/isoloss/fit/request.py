@@ -14,6 +14,7 @@ from isoloss.fit.problem import FitError
 from isoloss.fit.registry import LAWS
 
 ISOFLOP = "isoflop"  # no law of loss: the best size at each budget
+DEFAULT = next(iter(ESTIMATORS))  # the method of a study that names none
 # What the study's schema takes, where it says `law` and `method`.
 NAMES = {"law": [*LAWS, ISOFLOP], "method": [*ESTIMATORS, *isoflop.ORDERS]}
 VARIED = {"laws": [*LAWS], "methods": [*ESTIMATORS]}  # and where its `choices` say so
@@ -35,19 +36,18 @@ class Request:
 def requests(fit: Mapping[str, Any]) -> tuple[Request, ...]:
     """The laws and methods of a study's `fit` section, the headline first, each once.
 
-    An entry of `also` without a method takes the headline's; isoflop a parabola. Raises ValueError
-    for a law and a method that do not go together.
+    An entry of `also` without a method takes the headline's; isoflop a parabola, where no other
+    curve is named. Raises ValueError for a law and a method that do not go together.
     """
-    if fit["law"] == ISOFLOP:
-        raise ValueError(
-            "law isoflop gives the best size at each budget and no loss against compute, hence no "
-            "multiplier; it can stand in `also`, beside a headline law"
-        )
     found = []
-    for entry in [{"law": fit["law"], "method": fit["method"]}, *fit.get("also", [])]:
+    usual = {"law": fit["law"], "method": fit["method"]}
+    if fit["law"] == ISOFLOP and fit["method"] == DEFAULT:
+        del usual["method"]
+    for entry in [usual, *fit.get("also", [])]:
         law = entry["law"]
         known = list(isoflop.ORDERS if law == ISOFLOP else ESTIMATORS)
-        method = entry.get("method", known[0] if law == ISOFLOP else fit["method"])
+        shared = fit["method"] if fit["method"] in known else known[0]
+        method = entry.get("method", known[0] if law == ISOFLOP else shared)
         found.append(Request(law, one_of(f"method of law {law}:", method, known)))
     return tuple(dict.fromkeys(found))
 
@@ -57,15 +57,18 @@ def require(
     compute: Sequence[float],
     parameters: Sequence[float] = (),
     tokens: Sequence[float] = (),
+    *,
+    tolerance: float = isoflop.TOLERANCE,
 ) -> None:
     """Raise FitError, saying what is needed, unless points can carry a law.
 
     compute: PFLOP/s-days. parameters, tokens: for laws of them; NaN where a point does not tell.
+    tolerance: of iso-FLOP budgets.
     """
     if request.surface and not all(map(isfinite, (*parameters, *tokens))):
         raise FitError(f"law {request.law} needs the parameters and the tokens of every run")
     if request.law == ISOFLOP:
-        isoflop.require_budgets(isoflop.budgets(compute), request.method)
+        isoflop.require_budgets(isoflop.budgets(compute, tolerance), request.method)
         return
     given = {"compute_pflop_s_days": compute, "parameters": parameters, "tokens": tokens}
     law = LAWS[request.law]

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from isoloss.fit.estimators import ESTIMATORS
@@ -124,7 +125,19 @@ def _sizes(law: Law, points: pd.DataFrame) -> tuple[str, ...]:
     return tuple(model)
 
 
-def overlap(baseline: Arm, candidate: Arm) -> tuple[float, float] | None:
+class Reached(Protocol):
+    """An arm that knows the losses (nats) that it reached, and at which compute."""
+
+    @property
+    def compute(self) -> Floats:
+        """Compute of the points, PFLOP/s-days, (n)."""
+
+    @property
+    def reached(self) -> Floats:
+        """Losses of the points, (n)."""
+
+
+def overlap(baseline: Reached, candidate: Reached) -> tuple[float, float] | None:
     """Lowest and highest loss that both arms observed; None where their ranges do not meet."""
     low = float(max(baseline.reached.min(), candidate.reached.min()))
     high = float(min(baseline.reached.max(), candidate.reached.max()))
@@ -167,13 +180,31 @@ def multiplier(
     log_c, found = log_interval(
         arms, losses, pair_by=pair_by, confidence=confidence, interval=interval
     )
+    table = table_of(losses, log_c[1], found, confidence, outside(baseline, candidate, losses))
+    points = min(a.loss.size for a in arms)
+    runs = min(len(set(a.run)) for a in arms)
+    return table.assign(n_points=points, n_runs=runs, reason=_reasons(arms, losses, log_c, found))
+
+
+def outside(baseline: Reached, candidate: Reached, losses: Floats) -> npt.NDArray[np.bool_]:
+    """Which losses lie outside those that both arms observed."""
+    ends = overlap(baseline, candidate)
+    if ends is None:
+        return np.ones_like(losses, dtype=bool)
+    return (losses < ends[0]) | (losses > ends[1])
+
+
+def table_of(
+    losses: Floats,
+    log_candidate: Floats,
+    found: PairedInterval,
+    confidence: float,
+    extrapolated: npt.NDArray[np.bool_],
+) -> pd.DataFrame:
+    """Rows of the multiplier table, one a loss. log_candidate: log C(L) of the candidate, (K)."""
     bounds = found.interval
     with np.errstate(over="ignore"):  # Far outside the data, infinity is the answer.
-        columns = np.exp([log_c[1], found.centre, bounds.low, bounds.high])
-    ends = overlap(baseline, candidate)
-    outside = np.ones_like(losses, dtype=bool)
-    if ends is not None:
-        outside = (losses < ends[0]) | (losses > ends[1])
+        columns = np.exp([log_candidate, found.centre, bounds.low, bounds.high])
     return pd.DataFrame(
         {
             "loss": losses,
@@ -191,10 +222,7 @@ def multiplier(
             "pure_error_sd": np.sqrt(found.pure_error),
             "pure_error_degrees_of_freedom": found.pure_freedom,
             "lack_of_fit_p": found.lack_of_fit,
-            "n_points": min(a.loss.size for a in arms),
-            "n_runs": min(len(set(a.run)) for a in arms),
-            "extrapolated": outside,
-            "reason": _reasons(arms, losses, log_c, found),
+            "extrapolated": extrapolated,
         }
     )
 

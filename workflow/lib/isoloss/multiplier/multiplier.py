@@ -1,6 +1,7 @@
 """Fits and points -> compute multipliers of every candidate, at chosen losses and over a range."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,19 @@ import numpy as np
 import pandas as pd
 
 from isoloss.fit.along import counted_in, on_axis
-from isoloss.multiplier.equal_loss import Arm, arm, multiplier, overlap
+from isoloss.fit.request import ISOFLOP
+from isoloss.fit.settings import Fitting
+from isoloss.multiplier.direct import (
+    INTERPOLATION,
+    MEASURED,
+    PARABOLA,
+    Rungs,
+    budgets_of,
+    direct,
+    lowest,
+    measured,
+)
+from isoloss.multiplier.equal_loss import Arm, Reached, arm, multiplier, overlap
 from isoloss.multiplier.outliers import leans, off_law
 from isoloss.multiplier.plausible import doubts
 from isoloss.multiplier.settings import Comparison, Gate
@@ -31,10 +44,14 @@ def multipliers(
     headline: str,
     settings: Comparison,
     gate: Gate,
+    fitting: Fitting | None = None,
 ) -> pd.DataFrame:
     """One row a candidate, metric, convention, law, method and loss; see `isoloss.multiplier`.
 
     draws: of the fits that have been resampled. surface: the rows of laws of N and D.
+    fitting: how the laws were fitted; with it multipliers without a law stand beside the laws'
+    (`direct`): law `measured`, or where points are iso-FLOP curves law `isoflop`, which may be that
+    of the headline.
     `kind` tells the losses of `settings.at_loss` (`reported`) from those of the curve (`grid`).
     `headline` marks the first reported loss of convention `headline` under the headline law, whose
     interval is `settings.interval`; other laws have `auto`. `simultaneous` counts the comparisons
@@ -43,23 +60,107 @@ def multipliers(
     for all of them at once (Sidak 1967, doi:10.1080/01621459.1967.10482935). `doubts` is what is
     found against a number by the rules of `isoloss.multiplier.verdict`.
     """
-    tables = []
-    pair_by = settings.pair_by == "model"
     by_points = dict(list(points[points["used"]].groupby(POINTS, sort=False)))
-    made = arms_of(by_points, draws, surface)
-    chosen = fits[fits["headline_law"] & (fits["convention"] == headline)]
-    together = int((chosen["arm"] != baseline).sum())
+    counted = {key[:2] for key in by_points if key[2] == headline}
+    together = sum(arm != baseline for arm, _ in counted)
+    quoted: dict[Any, Floats] = {}  # losses at which the headline law is reported
+    pair_by = settings.pair_by == "model"
+    tables = []
+    for one in (
+        *_by_law(fits, by_points, arms_of(by_points, draws, surface), baseline, settings, gate),
+        *_directly(by_points, baseline, settings, fitting, gate),
+    ):
+        place = one.names["metric"], one.names["convention"], one.candidate
+        reported = np.asarray(_reported(settings, one))
+        if one.headline_law:
+            quoted[place] = reported
+        elif one.direct:
+            reported = quoted.get(place, reported)
+        losses = {"reported": reported}
+        if one.headline_law or not one.direct:
+            losses["grid"] = curve(*one.arms, settings.grid, settings.margin)
+        for kind, at in losses.items():
+            table = one.compare(at, confidence=settings.confidence)
+            if kind == "reported":
+                ends = one.compare(at, confidence=settings.confidence ** (1 / max(together, 1)))
+                table = table.assign(**{f"{end}_simultaneous": ends[end] for end in ENDS})
+            first = np.arange(len(at)) == 0
+            here = first & (kind == "reported") & (one.names["convention"] == headline)
+            table = table.assign(
+                **one.names,
+                counted_in=counted_in(one.names["law"], one.names["convention"]),
+                candidate=one.candidate,
+                baseline=baseline,
+                kind=kind,
+                simultaneous=together,
+                headline=here & one.headline_law,
+                headline_law=one.headline_law,
+                status=one.status,
+            )
+            found = []
+            for row in table.to_dict("records"):
+                hangs = (
+                    leans(one.fitted, row, pair_by=pair_by)
+                    if one.fitted and row["headline"]
+                    else ""
+                )
+                found.append(cell(judge(row, gate, {**one.doubts, "leans": hangs})))
+            tables.append(table.assign(doubts=found))
+    return pd.concat(tables, ignore_index=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Baseline and a candidate, and how they are compared.
+
+    names: metric, convention, law and method. arms: baseline and candidate. compare: rows of the
+    multiplier table at losses, `confidence` by name.
+    """
+
+    names: Mapping[str, str]
+    candidate: str
+    arms: tuple[Reached, Reached]
+    compare: Callable[..., pd.DataFrame]
+    headline_law: bool
+    status: str
+    doubts: Mapping[str, str]
+    fitted: tuple[Arm, Arm] | None = None  # the same arms, where they have a law
+
+    @property
+    def direct(self) -> bool:
+        """Whether it does without a law."""
+        return self.fitted is None
+
+
+def _reported(settings: Comparison, one: Pair) -> list[float]:
+    """The losses at which a multiplier is reported, the headline first."""
+    metric = one.names["metric"]
+    if one.fitted:
+        return losses_of(settings, metric, *one.fitted)
+    return settings.losses(metric) or [middle(*one.arms)]
+
+
+def _by_law(
+    fits: pd.DataFrame,
+    by_points: Mapping[Any, pd.DataFrame],
+    arms_of: Callable[[Mapping[str, Any]], Arm],
+    baseline: str,
+    settings: Comparison,
+    gate: Gate,
+) -> Iterator[Pair]:
+    """Every candidate under every law of the fit table."""
     for key, group in fits.groupby(FIT, sort=False):
         names = dict(zip(FIT, key, strict=True))
         first_law = bool(group["headline_law"].iloc[0])
         rows = {row["arm"]: row for row in group.to_dict("records")}
-        arms = {name: made(row) for name, row in rows.items()}
+        arms = {name: arms_of(row) for name, row in rows.items()}
         if baseline not in arms:
             raise ValueError(
                 f"metric {names['metric']}, convention {names['convention']}: the baseline "
                 f"{baseline} has no points to compare {', '.join(arms)} with"
             )
         status = dict(zip(group["arm"], group["status"], strict=True))
+        paired = settings.pair_by == "model"
         interval = settings.interval if first_law else "auto"
         for name in arms:
             if name == baseline:
@@ -69,39 +170,51 @@ def multipliers(
             fitted_to = [by_points[tuple(row[key] for key in POINTS)] for row in fitted]
             doubtful = doubts(fitted_to[0], fitted_to[1], fitted, gate)
             doubtful["off_law"] = off_law(pair, gate)
-            reported = np.asarray(losses_of(settings, names["metric"], *pair))
-            losses_of_curve = curve(*pair, settings.grid, settings.margin)
-            for kind, at in (("reported", reported), ("grid", losses_of_curve)):
-                compare = partial(
-                    multiplier,
-                    *pair,
-                    at,
-                    pair_by=pair_by,
-                    interval=interval,
-                )
-                table = compare(confidence=settings.confidence)
-                if kind == "reported":
-                    ends = compare(confidence=settings.confidence ** (1 / max(together, 1)))
-                    table = table.assign(**{f"{end}_simultaneous": ends[end] for end in ENDS})
-                first = np.arange(len(at)) == 0
-                here = first & (kind == "reported") & (names["convention"] == headline)
-                table = table.assign(
-                    **names,
-                    counted_in=counted_in(names["law"], names["convention"]),
-                    candidate=name,
-                    baseline=baseline,
-                    kind=kind,
-                    simultaneous=together,
-                    headline=here & first_law,
-                    headline_law=first_law,
-                    status=_status({arm: status[arm] for arm in (baseline, name)}),
-                )
-                found = []
-                for row in table.to_dict("records"):
-                    hangs = leans(pair, row, pair_by=pair_by) if row["headline"] else ""
-                    found.append(cell(judge(row, gate, doubtful | {"leans": hangs})))
-                tables.append(table.assign(doubts=found))
-    return pd.concat(tables, ignore_index=True)
+            yield Pair(
+                names=names,
+                candidate=name,
+                arms=pair,
+                compare=partial(multiplier, *pair, pair_by=paired, interval=interval),
+                headline_law=first_law,
+                status=_status({arm: status[arm] for arm in (baseline, name)}),
+                doubts=doubtful,
+                fitted=pair,
+            )
+
+
+def _directly(
+    by_points: Mapping[Any, pd.DataFrame],
+    baseline: str,
+    settings: Comparison,
+    fitting: Fitting | None,
+    gate: Gate,
+) -> Iterator[Pair]:
+    """Every candidate without a law: between iso-FLOP minima, or else between points."""
+    if fitting is None:
+        return
+    curves = [request.method for request in fitting.requests if request.law == ISOFLOP]
+    rungs: dict[Any, tuple[str, str, Rungs]] = {}
+    for key, points in by_points.items():
+        found = budgets_of(points, (curves or [PARABOLA])[0], fitting)
+        if found is None:
+            rungs[key] = MEASURED, INTERPOLATION, measured(points)
+        else:
+            rungs[key] = ISOFLOP, found["curve"].iloc[0], lowest(found)
+    for (name, metric, convention), (law, method, candidate) in rungs.items():
+        key = baseline, metric, convention
+        if name == baseline or key not in rungs or rungs[key][0] != law:
+            continue
+        arms = rungs[key][2], candidate
+        named = [{"arm": arm, "law": law} for arm in (baseline, name)]
+        yield Pair(
+            names=dict(zip(FIT, (metric, convention, law, method), strict=True)),
+            candidate=name,
+            arms=arms,
+            compare=partial(direct, *arms, pair=settings.pair_by == "model"),
+            headline_law=law == fitting.requests[0].law,
+            status="converged",
+            doubts=doubts(by_points[key], by_points[name, metric, convention], named, gate),
+        )
 
 
 def arms_of(
@@ -134,7 +247,7 @@ def _status(of: Mapping[str, str]) -> str:
     return "; ".join(bad) or "converged"
 
 
-def reached_by_both(baseline: Arm, candidate: Arm) -> tuple[float, float]:
+def reached_by_both(baseline: Reached, candidate: Reached) -> tuple[float, float]:
     """The losses that both arms reached; where there are none, the gap between the two."""
     ends = overlap(baseline, candidate)
     if ends is None:
@@ -151,21 +264,21 @@ def losses_of(settings: Comparison, metric: str, baseline: Arm, candidate: Arm) 
     return [*settings.losses(metric), *by_compute] or [middle(baseline, candidate)]
 
 
-def middle(baseline: Arm, candidate: Arm) -> float:
+def middle(baseline: Reached, candidate: Reached) -> float:
     """Geometric middle of what the larger runs of both arms reached, as a loss to be quoted.
 
     Larger runs have a LARGEST-th of their arm's largest compute at least: a ladder that begins at
     toy sizes is not read off there. All runs, where these are fewer than two or do not overlap.
     """
     larger = [a.reached[a.compute >= a.compute.max() / LARGEST] for a in (baseline, candidate)]
-    ends = max(map(np.min, larger)), min(map(np.max, larger))
+    ends = float(max(map(np.min, larger))), float(min(map(np.max, larger)))
     if min(each.size for each in larger) < 2 or ends[0] > ends[1]:
         ends = reached_by_both(baseline, candidate)
     found = float(np.sqrt(ends[0] * ends[1]))
     return round(found, 3) if found > 0.1 else float(f"{found:.3g}")
 
 
-def curve(baseline: Arm, candidate: Arm, size: int, margin: float) -> Floats:
+def curve(baseline: Reached, candidate: Reached, size: int, margin: float) -> Floats:
     """Losses evenly spaced in log loss over the range and `margin` of its length beyond."""
     low, high = np.log(reached_by_both(baseline, candidate))
     beyond = margin * (high - low)

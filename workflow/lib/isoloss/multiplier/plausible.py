@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from isoloss.fit.along import is_surface
+from isoloss.fit.request import ISOFLOP
 from isoloss.multiplier.settings import Gate
 from isoloss.units import PFLOP_S_DAY, Floats
 
@@ -48,7 +49,8 @@ class Compared:
     @property
     def of_compute(self) -> bool:
         """Whether losses are taken to depend on compute alone."""
-        return not is_surface(str(self.fits[0]["law"]))
+        law = str(self.fits[0]["law"])
+        return law != ISOFLOP and not is_surface(law)
 
     def ends(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The models that both arms have, of each its point of most compute, in one order."""

@@ -77,8 +77,12 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     table = table[table["kind"] == "reported"].reset_index(drop=True)
     judged = [verdict(row) for row in table.to_dict("records")]
     mark = ["$^{*}$" if outside else "" for outside in table["extrapolated"]]
-    no = ["" if one.headline else r"$^{\ddagger}$" for one in judged]
-    numbers = [shown(*row) for row in _columns(table, "multiplier", "ci_low", "ci_high")]
+    told = [
+        one.refused if np.isfinite(x) else []
+        for one, x in zip(judged, table["multiplier"], strict=True)
+    ]
+    no = [r"$^{\ddagger}$" if why else "" for why in told]
+    numbers = _numbers(table, "ci_low", "ci_high")
     text = pd.DataFrame(
         {
             "Candidate": _named(table, "candidate", words),
@@ -86,8 +90,8 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
             "Convention": table["counted_in"].map(convention_label),
             **_laws(table),
             "Loss": [f"{loss:.4g}{sign}" for loss, sign in zip(table["loss"], mark, strict=True)],
-            "Multiplier": [f"{x}{sign}" for (x, _, _), sign in zip(numbers, no, strict=True)],
-            "Interval": [f"[{low}, {high}]" for _, low, high in numbers],
+            "Multiplier": [f"{x}{sign}" for (x, _), sign in zip(numbers, no, strict=True)],
+            "Interval": [interval for _, interval in numbers],
             **_at_once(table),
             "Saving": [saving(*row) for row in _columns(table, "multiplier", "ci_low", "ci_high")],
             "Pairing": table["pairing"],
@@ -109,7 +113,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     if any(mark):
         caption += " $^{*}$Outside the losses that both arms reached."
     if any(no):
-        why = dict.fromkeys(one.refused[0] for one in judged if one.refused)
+        why = dict.fromkeys(why[0] for why in told if why)
         caption += rf" $^{{\ddagger}}$Not to be believed: {escape('. '.join(why))}."
     saved = {
         name: 1 - 1 / table[column]
@@ -126,9 +130,18 @@ def _at_once(table: pd.DataFrame) -> dict[str, list[str]]:
     """Intervals that hold for all comparisons at once, where there are several."""
     if table["simultaneous"].iloc[0] < 2:
         return {}
-    ends = _columns(table, "multiplier", "ci_low_simultaneous", "ci_high_simultaneous")
-    numbers = [shown(*row) for row in ends]
-    return {"All at once": [f"[{low}, {high}]" for _, low, high in numbers]}
+    numbers = _numbers(table, "ci_low_simultaneous", "ci_high_simultaneous")
+    return {"All at once": [interval for _, interval in numbers]}
+
+
+def _numbers(table: pd.DataFrame, low: str, high: str) -> list[tuple[str, str]]:
+    """Multipliers and their intervals in words; empty where there are none."""
+    found = []
+    for row in _columns(table, "multiplier", low, high):
+        number, *ends = shown(*row)
+        interval = f"[{ends[0]}, {ends[1]}]" if np.isfinite(row).all() else ""
+        found.append((number if np.isfinite(row[0]) else "", interval))
+    return found
 
 
 def choices(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:

@@ -15,6 +15,7 @@ from isoloss.fit.request import ISOFLOP, NAMES, VARIED, Request, require
 from isoloss.logs.paths import Logs
 from isoloss.points.axes import axes_of
 from isoloss.study.conventions import check_compute, check_costs, with_headline
+from isoloss.study.outputs import chosen
 from isoloss.study.points_table import check_table_compute, read_points_table
 from isoloss.study.published import check_published
 from isoloss.study.run_sheet import read_run_sheet
@@ -25,7 +26,6 @@ NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
 BYTES_PER_SHARD = 1 << 26  # of logs, as they lie on the disk
 GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
 PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
-FROM_LOGS = {"curves", "quality", "flops", "breakdown", "overtaking", "consistency"}
 SHOWS = {"surface": "chinchilla", "isoflop": ISOFLOP}  # figures of one law
 SCHEMAS = ("config", "study", "runs", "points_table", "published")
 # Sections whose settings `config/config.yaml` may give for every study.
@@ -191,12 +191,7 @@ def _study(
             f"(the arms are {', '.join(own['arms'])})."
         )
     settings = _over(base, own)
-    for section, known in (("figures", figures), ("tables", tables)):
-        for item in settings[section]:
-            if item not in known:
-                raise InputError(
-                    f"{path}: {section}: there is no `{item}`.{did_you_mean(item, known)}"
-                )
+    settings |= chosen(path, settings, own, figures, tables)
     table = settings["points"].get("table")
     if table is None and "runs" not in own:
         raise InputError(
@@ -216,8 +211,6 @@ def _study(
     else:
         runs = read_points_table(sheet, rules["points_table"], own["arms"], own["metrics"])
         settings["compute"] = check_table_compute(path, runs, settings["compute"])
-        for section, known in (("figures", figures), ("tables", tables)):
-            settings[section] = _without_logs(path, section, settings[section], known, own)
     study = Study(path.stem, settings, typed(path, settings), tuple(runs), logs)
     _excluded(path, study)
     _losses(path, study)
@@ -281,23 +274,6 @@ def _losses(path: Path, study: Study) -> None:
             )
 
 
-def _without_logs(
-    path: Path,
-    section: str,
-    names: Sequence[str],
-    made_of: Mapping[str, Sequence[str]],
-    own: Mapping[str, Any],
-) -> list[str]:
-    """The figures or tables that do without logs; the study itself may name no others."""
-    from_logs = [name for name in names if FROM_LOGS & set(made_of[name])]
-    if from_logs and section in own:
-        raise InputError(
-            f"{path}: {section}: `{from_logs[0]}` is made from logs, and the study starts from a "
-            "table of final points."
-        )
-    return [name for name in names if name not in from_logs]
-
-
 def _laws(path: Path, study: Study) -> None:
     """Whether the laws exist and every arm has the runs that they take, as far as can be told.
 
@@ -328,7 +304,7 @@ def _laws(path: Path, study: Study) -> None:
         elif request.law == ISOFLOP:
             continue
         try:
-            require(request, *axes)
+            require(request, *axes, tolerance=study.typed.fit.budget_tolerance)
         except FitError as error:
             raise InputError(f"{path}: fit: arm {arm}: {error}.") from error
 

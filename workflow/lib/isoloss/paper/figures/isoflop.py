@@ -9,12 +9,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from isoloss.fit.isoflop import ORDERS, budgets
+from isoloss.fit.isoflop import ORDERS
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
 
 BEYOND = 1.5  # how far the growth of the best size is drawn past the budgets, as a factor
 ROOM = 0.25  # to the right of the curves for their budgets, as a share of the axis
+ROUNDED = 1e-9
 COLORS = colormaps["viridis"]
 
 
@@ -55,18 +56,23 @@ def _of(table: pd.DataFrame, metric: str, arm: str) -> pd.DataFrame:
 
 
 def _curves(axes: Axes, points: pd.DataFrame, found: pd.DataFrame) -> None:
-    """Loss against parameters, a curve and a colour a budget."""
-    labels = budgets(points["compute_pflop_s_days"])
-    count = labels.max() + 1
-    for number, row in enumerate(found.sort_values("compute_pflop_s_days").to_dict("records")):
-        mine = points[labels == number]
-        color = COLORS(0.9 * number / max(count - 1, 1))
-        axes.plot(mine["parameters"], mine["loss"], "o", color=color, markersize=2.5)
-        if mine["parameters"].nunique() > ORDERS[row["method"]]:
-            log_n = np.log(mine["parameters"])
-            curve = np.polynomial.Polynomial.fit(log_n, mine["loss"], ORDERS[row["method"]])
+    """Loss against parameters, a curve and a colour a budget; hollow: outside its window."""
+    rows = found.sort_values("compute_pflop_s_days").to_dict("records")
+    for number, row in enumerate(rows):
+        mine = points[_between(points, row, "compute_pflop_s_days", "lowest", "highest")]
+        near = _between(mine, row, "parameters", "smallest", "largest")
+        color = COLORS(0.9 * number / max(len(rows) - 1, 1))
+        for some, fill in ((mine[near], color), (mine[~near], "white")):
+            (dots,) = axes.plot(some["parameters"], some["loss"], "o", color=color, markersize=2.5)
+            dots.set(markerfacecolor=fill, markeredgewidth=0.5)
+        if mine.loc[near, "parameters"].nunique() > ORDERS[row["method"]]:
+            log_n = np.log(mine.loc[near, "parameters"])
+            losses = mine.loc[near, "loss"]
+            curve = np.polynomial.Polynomial.fit(log_n, losses, ORDERS[row["method"]])
             at = np.linspace(log_n.min(), log_n.max(), 60)
             axes.plot(np.exp(at), curve(at), color=color, linewidth=0.8)
+        elif number > 0:
+            continue  # no curve to name
         axes.plot(row["optimal_parameters"], row["optimal_loss"], "*", color=color, markersize=6)
         end = mine.loc[mine["parameters"].idxmax()]
         axes.annotate(
@@ -82,6 +88,14 @@ def _curves(axes: Axes, points: pd.DataFrame, found: pd.DataFrame) -> None:
     axes.set_xlabel("Parameters")
     low, high = points["parameters"].min(), points["parameters"].max()
     axes.set_xlim(low / BEYOND, high * (high / low) ** ROOM)
+
+
+def _between(
+    points: pd.DataFrame, row: Mapping[str, Any], axis: str, low: str, high: str
+) -> "pd.Series[bool]":
+    """Which points lie between two columns of a budget's row, which a table has rounded."""
+    lowest, highest = row[f"{low}_{axis}"], row[f"{high}_{axis}"]
+    return points[axis].between(lowest * (1 - ROUNDED), highest * (1 + ROUNDED))
 
 
 def _growth(
