@@ -317,7 +317,7 @@ def test_laws_are_dashed_over_their_points_and_dotted_beyond(figures, plotting):
 
 def test_a_multiplier_outside_the_data_is_marked_in_the_figure(plotting):
     t, words = tables()
-    far = t["multiplier"].assign(extrapolated=True)
+    far = t["multiplier"].assign(doubts="extrapolated: extrapolated")
     with mpl.rc_context(style.paper(plotting)):
         figure = scaling.draw(t["points"], t["fit"], t["draws"], far, words, plotting)
     assert any("extrapolated" in text.get_text() for text in figure.axes[0].texts)
@@ -531,7 +531,7 @@ def test_published_lines_are_thin_and_grey_behind_ours(plotting, name):
             ours = scaling.draw(*stages, words, plotting)
             figure = scaling.draw(*stages, words, plotting, PUBLISHED)
         else:
-            stages = [t[key] for key in ("cleaned", "points", "flops", "fit")]
+            stages = [[t["cleaned"]], *(t[key] for key in ("points", "flops", "fit"))]
             ours = curves.draw(*stages, words, plotting)
             figure = curves.draw(*stages, words, plotting, PUBLISHED)
     (axes,) = figure.axes

@@ -209,8 +209,9 @@ def test_the_real_rules_have_the_modules_that_the_rerun_rules_speak_of(root):
     users = {
         module: {s for s in seen if module in seen[s]} for module in set().union(*seen.values())
     }
-    assert users["fit/fitting.py"] == {"fit.py", "diagnose.py"}
-    assert users["multiplier/equal_loss.py"] == {"multiplier.py"}
+    assert users["fit/fitting.py"] == {"fit.py", "diagnose.py", "choices.py"}
+    arms = {"multiplier.py", "choices.py", "gain.py", "claims.py"}
+    assert users["multiplier/equal_loss.py"] == arms
     assert users["cleaning/clean.py"] == {"clean.py"}
     assert users["claims/claims.py"] == {"claims.py"}
     assert users["logs/reading.py"] == {"clean.py"}

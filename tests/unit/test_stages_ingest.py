@@ -75,13 +75,13 @@ def test_a_column_that_the_log_does_not_have_is_named_with_run_and_file(folder):
 
 
 def test_broken_records_beyond_the_accepted_share_refuse_the_log_and_are_named(folder):
-    (folder / "c.csv").write_text("step,tokens,loss\n1,10,4\ntorn\n3,30,3\n")
+    (folder / "c.csv").write_text("step,tokens,loss\n1,10,4\n" + "torn\n" * 4 + "3,30,3\n")
     error = refused(folder, run("c", "c.csv"))
-    assert re.search(r"c\.csv: 1 of 3 records.*max_bad_fraction", error)
-    got = ingest(run("c", "c.csv"), {"loss": "loss"}, folder, replace(LOG, max_bad_fraction=0.5))
-    assert list(got.quarantine["run"]) == ["c"]
-    assert list(got.quarantine["head"]) == ["torn"]
-    assert got.row["quarantined"] == 1
+    assert re.search(r"c\.csv: 4 of 6 records.*max_bad_fraction", error)
+    got = ingest(run("c", "c.csv"), {"loss": "loss"}, folder, replace(LOG, max_bad_fraction=0.7))
+    assert list(got.quarantine["run"]) == ["c"] * 4
+    assert list(got.quarantine["head"]) == ["torn"] * 4
+    assert got.row["quarantined"] == 4
 
 
 def test_an_unexpected_exception_is_an_error_of_the_run_that_names_the_file(folder, monkeypatch):

@@ -8,6 +8,7 @@ import subprocess
 import pandas as pd
 import pytest
 from conftest import ROOT
+from isoloss.artifact.published import compared
 
 STUDIES = ("kimi-linear", "moba-8k", "moba-32k")
 
@@ -372,3 +373,10 @@ def test_the_example_of_a_paper_compiles_with_our_numbers(papers, tmp_path):
     text = " ".join(made.stdout.decode().split())
     assert "1.155 (1.134 to 1.176)" in text
     assert "not to be quoted" not in text
+
+
+def test_the_list_of_published_results_is_that_of_a_fresh_build(papers):
+    found = compared(papers[0].folder)
+    assert found.other == (), "make, then `isoloss published --list > config/results.sha256`"
+    made = {path for path in papers[0].files("results") if path != "README.md"}
+    assert {path.removeprefix("results/") for path in found.same} == made

@@ -27,8 +27,6 @@ from isoloss.multiplier.multiplier import losses_of, reached_by_both
 from isoloss.multiplier.settings import Comparison, Varied
 from isoloss.units import Floats
 
-OF = ["candidate", "metric"]  # one comparison
-CHOICES = ["convention", "law", "method", "points", "reference", "left_out", "pair_by"]
 SAID = [
     "multiplier",
     "ci_low",

@@ -6,19 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.multiplier.choices import CHOICES, OF, Data, choices
+from isoloss.multiplier.choice_names import CHOICES, NAMES, OF
+from isoloss.multiplier.choices import Data, choices
 from isoloss.multiplier.saving import in_words
 
 # A choice as a reader knows it.
-NAMES = {
-    "convention": "the FLOP convention",
-    "law": "the law",
-    "method": "the estimator",
-    "points": "the selection of points",
-    "reference": "the place of comparison",
-    "left_out": "the size left out",
-    "pair_by": "the pairing",
-}
 EXACT = 1e-18  # Variance of log M, a specification, that is rounding.
 
 

@@ -19,8 +19,8 @@ from isoloss.files import whole
 from isoloss.fit.along import equation
 from isoloss.multiplier.digits import shown
 from isoloss.multiplier.verdict import verdict
+from isoloss.paper.latex import escape, plus_minus
 from isoloss.paper.style import convention_label
-from isoloss.paper.table import escape, plus_minus
 
 DIGITS = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"]
 Row = Mapping[str, Any]

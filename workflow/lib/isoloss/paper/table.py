@@ -1,6 +1,5 @@
 """The tables of a paper: numbers for machines, and the same numbers rounded for readers."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from isoloss.files import whole
 from isoloss.fit.registry import LAWS
 from isoloss.multiplier.digits import shown
 from isoloss.multiplier.verdict import verdict
+from isoloss.paper.latex import escape, plus_minus
 from isoloss.paper.style import convention_label
 from isoloss.tables import FLOAT_FORMAT, harmless
 
@@ -378,30 +378,3 @@ def _plain(name: str) -> str:
 
 def _columns(table: pd.DataFrame, *names: str) -> Iterator[Any]:
     return zip(*(table[name] for name in names), strict=True)
-
-
-def plus_minus(value: float, error: float) -> str:
-    """`$2.3085 \\pm 0.0081$`: the error with two significant digits, the value with its places."""
-    if not np.isfinite(value):
-        return ""
-    if not (np.isfinite(error) and error > 0):
-        return f"${value:.4g}$"
-    places = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"${value:.{places}f} \\pm {error:.{places}f}$"
-
-
-# Between two signs of which LaTeX would make one: `--` a dash, `<<` and `,,` quotation marks.
-_LIGATURES = re.compile(r"(?<=([-`'<>,]))(?=\1)|(?<=[?!])(?=`)")
-
-
-def escape(text: str) -> str:
-    """Text as LaTeX prints it."""
-    signs = {
-        "\\": r"\textbackslash{}",
-        "–": "--",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "\0": "{}",
-    }
-    apart = _LIGATURES.sub("\0", text)
-    return "".join(signs.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in apart)

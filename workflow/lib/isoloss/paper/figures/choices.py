@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from isoloss.multiplier.choices import CHOICES
-from isoloss.multiplier.moves import NAMES
+from isoloss.multiplier.choice_names import CHOICES, NAMES
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
 from isoloss.units import Floats
