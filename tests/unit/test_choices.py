@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from isoloss.fit.fit import fits
 from isoloss.fit.settings import Fitting
-from isoloss.multiplier.choices import CHOICES, Data, choices
+from isoloss.multiplier.choice_names import CHOICES
+from isoloss.multiplier.choices import Data, choices
 from isoloss.multiplier.moves import comparisons, moves
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.saving import in_words

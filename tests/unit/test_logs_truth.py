@@ -5,7 +5,6 @@ places: the resume of `s1-resumed` (died after 1150, went on from 1000), the div
 `s2-diverged` (inf at 1599, NaN from 1600).
 """
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,10 +146,3 @@ def test_two_logs_of_one_run_in_a_folder_are_read_once_and_said() -> None:
     log = read(DATA / "llmc" / "s0-clean")
     assert log.format == "llmc"
     assert any("main.log (llmc-main) is the same run again" in note for note in log.notes)
-
-
-def test_two_kinds_of_log_of_two_runs_in_a_folder_ask_for_the_format(tmp_path: Path) -> None:
-    shutil.copy(DATA / "llmc/s0-clean/stdout_0.txt", tmp_path)
-    shutil.copy(DATA / "llmc/s2-diverged/log124M/main.log", tmp_path)
-    with pytest.raises(ValueError, match=r"logs of several formats.*llmc-main.*`format:`"):
-        read(tmp_path)

@@ -10,7 +10,7 @@ from isoloss import tables
 from isoloss.paper import numbers
 from isoloss.paper.numbers import camel
 
-WORDS = {"arms": {"base": "Base", "new": "New"}, "conventions": ["6n_with_head", "matmul_causal"]}
+CONVENTIONS = ["6n_with_head", "matmul_causal"]
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def made_of(stage_schema):
             candidate=["new"] * 2,
             baseline=["base"] * 2,
             metric=["loss"] * 2,
-            convention=WORDS["conventions"],
-            counted_in=WORDS["conventions"],
+            convention=CONVENTIONS,
+            counted_in=CONVENTIONS,
             law=["power"] * 2,
             loss=[2.1, 2.1],
             multiplier=[1.15456, 0.8],
@@ -69,7 +69,7 @@ def made_of(stage_schema):
 
 
 def by_name(made_of, study="kimi-linear"):
-    return {each.name: each for each in numbers.numbers(study, made_of, WORDS)}
+    return {each.name: each for each in numbers.numbers(study, made_of, CONVENTIONS)}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_two_numbers_of_one_name_are_an_error(made_of):
 
 
 def test_the_files_hold_every_number(made_of, tmp_path):
-    quoted = numbers.numbers("kimi-linear", made_of, WORDS)
+    quoted = numbers.numbers("kimi-linear", made_of, CONVENTIONS)
     tex, for_programs = tmp_path / "n.tex", tmp_path / "n.json"
     numbers.write(quoted, tex, for_programs)
     macros = re.findall(r"^\\newcommand\{\\([A-Za-z]+)\}\{.*\} % .+$", tex.read_text(), re.M)

@@ -11,7 +11,7 @@ FIGURES = DRAWN | {"figure/tiny/quality"}
 LOGGED_FIGURES = {f"figure/logged/{name}" for name in ("scaling", "multiplier", "quality")}
 PAGE = {"page/tiny"}
 TABLES = {f"table/tiny/{name}" for name in ("fits", "multipliers", "runs")}
-LAST = {"claims/tiny", "headline"}
+LAST = {"claims/tiny", "numbers/tiny", "headline"}
 STAGES = {
     f"{stage}/tiny" for stage in ("quality", "flops", "breakdown", "points", "fit", "multiplier")
 }
@@ -150,6 +150,7 @@ def test_a_comment_or_a_docstring_in_the_library_reruns_nothing(tiny, module):
                 "figure/{study}/multiplier",
                 "table/{study}/multipliers",
                 "claims/{study}",
+                "numbers/{study}",
             )
             | {"headline"},
         ),
@@ -163,6 +164,7 @@ def test_a_comment_or_a_docstring_in_the_library_reruns_nothing(tiny, module):
                 "table/{study}/fits",
                 "table/{study}/multipliers",
                 "claims/{study}",
+                "numbers/{study}",
             )
             | {"headline", "figure/tiny/curves"},
         ),
@@ -208,6 +210,7 @@ def test_a_change_in_reading_reruns_everything_in_the_studies_with_logs(tiny):
         "figure",
         "table",
         "claims",
+        "numbers",
         "headline",
         "quality",
         "page",

@@ -137,7 +137,7 @@ rule numbers:
     conda:
         "../../environment.yml"
     params:
-        words=words,
+        conventions=conventions,
         schemas=schemas("points", "fit", "multiplier"),
         code=code("numbers"),
     message:

@@ -12,5 +12,5 @@ with job(snakemake):
         name: tables.read(files[name], params.schemas[name])
         for name in ("points", "fit", "multiplier")
     }
-    quoted = numbers.numbers(snakemake.wildcards.study, made_of, params.words)
+    quoted = numbers.numbers(snakemake.wildcards.study, made_of, params.conventions)
     numbers.write(quoted, Path(output.tex), Path(output.json))

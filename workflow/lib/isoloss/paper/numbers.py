@@ -47,15 +47,17 @@ def camel(text: str) -> str:
 
 
 def numbers(
-    study: str, made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]
+    study: str, made_of: Mapping[str, pd.DataFrame], conventions: Sequence[str]
 ) -> list[Quoted]:
     """The numbers of a study, from its tables `points`, `fit` and `multiplier`.
 
+    conventions: the headline first.
+
     Raises ValueError where two would have the same name.
     """
-    found = [*_multipliers(made_of["multiplier"], words), *_laws(made_of["fit"], words)]
-    found += _points(made_of["points"], words)
-    headline = words["conventions"][0]
+    found = [*_multipliers(made_of["multiplier"], conventions), *_laws(made_of["fit"], conventions)]
+    found += _points(made_of["points"], conventions)
+    headline = conventions[0]
     found.append(
         Quoted("Convention", escape(convention_label(headline)), None, "which FLOPs count")
     )
@@ -94,12 +96,12 @@ def _named(table: pd.DataFrame, columns: Mapping[str, str]) -> Iterator[tuple[st
         yield "".join(map(camel, told)), f" ({', '.join(told)})" * bool(told), row
 
 
-def _multipliers(table: pd.DataFrame, words: Mapping[str, Any]) -> Iterator[Quoted]:
+def _multipliers(table: pd.DataFrame, conventions: Sequence[str]) -> Iterator[Quoted]:
     """Multipliers at reported losses, under the headline's law, in every convention."""
     table = table[(table["kind"] == "reported") & table["headline_law"]]
     first = table[table["headline"]]["loss"].iloc[:1].tolist()
     table = table.assign(at=[f"{loss:g}" for loss in table["loss"]])
-    quiet = {"candidate": "", "metric": "", "convention": words["conventions"][0]}
+    quiet = {"candidate": "", "metric": "", "convention": conventions[0]}
     per_metric = table.groupby("metric")["at"].nunique().max() > 1
     columns = quiet | ({"at": f"{first[0]:g}" if first else ""} if per_metric else {})
     for name, of, row in _named(table, columns):
@@ -142,9 +144,9 @@ def _estimate(
     yield Quoted(name + "WithInterval", full, None, f"{what}, with its interval", refused)
 
 
-def _laws(fit: pd.DataFrame, words: Mapping[str, Any]) -> Iterator[Quoted]:
+def _laws(fit: pd.DataFrame, conventions: Sequence[str]) -> Iterator[Quoted]:
     """The headline's laws: coefficient, exponent and floor with their errors; the equation."""
-    fit = fit[fit["headline_law"] & (fit["convention"] == words["conventions"][0])]
+    fit = fit[fit["headline_law"] & (fit["convention"] == conventions[0])]
     for name, of, row in _named(fit.assign(of_arm=fit["arm"]), {"of_arm": "", "metric": ""}):
         name = name or camel(row["arm"])
         for quantity in ("coefficient", "exponent", "floor"):
@@ -159,9 +161,9 @@ def _laws(fit: pd.DataFrame, words: Mapping[str, Any]) -> Iterator[Quoted]:
         yield Quoted(name + "Law", f"\\ensuremath{{{equation(row)}}}", None, f"law{of}")
 
 
-def _points(points: pd.DataFrame, words: Mapping[str, Any]) -> Iterator[Quoted]:
+def _points(points: pd.DataFrame, conventions: Sequence[str]) -> Iterator[Quoted]:
     """How many points each arm has, and the range of their compute."""
-    used = points[points["used"] & (points["convention"] == words["conventions"][0])]
+    used = points[points["used"] & (points["convention"] == conventions[0])]
     for (arm, metric), mine in used.groupby(["arm", "metric"], sort=False):
         name = camel(str(arm)) + (camel(str(metric)) if used["metric"].nunique() > 1 else "")
         compute, of = mine["compute_pflop_s_days"], f" of {arm}, {metric}"
