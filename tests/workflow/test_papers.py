@@ -40,7 +40,7 @@ def test_one_core_and_two_in_another_folder_give_the_same_bytes(papers):
     assert sorted(one) == sorted(two)
     assert [name for name in one if one[name] != two[name]] == []
     kinds = {name.rpartition(".")[2] for name in one}
-    assert kinds == {"csv", "parquet", "pdf", "svg", "png", "tex", "txt", "html"}
+    assert kinds == {"csv", "parquet", "pdf", "svg", "png", "tex", "txt", "html", "json", "md"}
 
 
 def test_no_result_holds_a_date_or_the_folder_it_was_made_in(papers):

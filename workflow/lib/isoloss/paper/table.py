@@ -338,6 +338,8 @@ def write(table: Table, csv: Path, tex: Path) -> None:
         position="tb",
         column_format="".join("l" if name in WORDS else "r" for name in text),
     )
+    narrow = "\\small\n\\setlength{\\tabcolsep}{4pt}\n\\begin{tabular}"
+    latex = latex.replace("\\begin{tabular}", narrow, 1)
     with whole(tex) as part:
         part.write_text("% Needs \\usepackage{booktabs}.\n" + latex, encoding="utf-8")
 
