@@ -172,6 +172,14 @@ def test_make_says_how_many_results_are_as_published(built):
         assert told[1:] == ["    differs: results/headline.txt"]
 
 
+def test_of_some_studies_alone_what_is_said_of_all_is_not_compared(built):
+    with built.changed("config/results.sha256", "results/headline.txt"):
+        built.append("config/results.sha256", f"{'0' * 64}  results/points/another.csv\n")
+        built.append("results/headline.txt", "more\n")
+        count = len((built.folder / "config/results.sha256").read_text().splitlines()) - 2
+        assert isoloss(built, "published").startswith(f"{count} of {count} results")
+
+
 def test_what_moved_is_told_by_its_interval_and_with_its_cause(built, tmp_path):
     after = Project(tmp_path / "p", ["tiny"])
     log = after.folder / "data/tiny/logs/new-40M.csv"

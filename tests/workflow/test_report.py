@@ -23,7 +23,7 @@ def test_the_report_holds_every_figure_and_table_with_its_caption(report):
     text = report.read_text(encoding="utf-8")
     for name in ("scaling.svg", "curves.svg", "multiplier.svg", "fits.csv", "multipliers.csv"):
         assert name in text
-    for phrase in ("A new optimiser against the old one", "Every published number against ours"):
+    for phrase in ("A new optimiser against the old one", "Every published statement against ours"):
         assert phrase in text
     for category in ("Figures", "Tables", "Claims"):
         assert category in text

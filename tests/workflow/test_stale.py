@@ -183,7 +183,7 @@ def test_status_and_why_say_what_is_current_what_made_it_and_what_changed(built)
 
     code, text = isoloss(built, "why", "results/multiplier/tiny")
     assert code == 2
-    assert "did you mean results/multiplier/tiny.csv?" in text
+    assert "did you mean results/multiplier/tiny." in text
 
 
 # --- what follows from a shard runs only where the shard came out different

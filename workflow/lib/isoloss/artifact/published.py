@@ -7,6 +7,7 @@ from pathlib import Path
 from isoloss.stamps import digest
 
 LIST = "config/results.sha256"
+OF_ALL = {"results/headline.txt"}  # what is made of all studies together
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,22 @@ def listed(files: Mapping[str, Path] | Iterable[str]) -> list[str]:
 
 def compared(folder: Path = Path()) -> Same:
     """The results in a folder against its list; those that are not made, or not listed, count for
-    nothing. Raises ValueError where the list is damaged."""
+    nothing, nor does what is said of all studies, where only some of them are made. Raises
+    ValueError where the list is damaged."""
     same, other = list[str](), list[str]()
     path = folder / LIST
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    known: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
-        known, gap, name = line.partition("  ")
-        if not gap or len(known) != 64:
+        digests, gap, name = line.partition("  ")
+        if not gap or len(digests) != 64:
             raise ValueError(f"{path}, line {number}: expected `<SHA-256>  <path>`: {line[:40]!r}")
-        if (folder / name).is_file():
-            (same if digest(folder / name) == known else other).append(name)
+        known[name] = digests
+    made = {name for name in known if (folder / name).is_file()}
+    if made < known.keys():
+        made -= OF_ALL
+    for name in sorted(made):
+        (same if digest(folder / name) == known[name] else other).append(name)
     return Same(tuple(same), tuple(other))
 
 
