@@ -19,6 +19,8 @@ NAN = float("nan")
         ((1.3, NAN, NAN), "1.30 nan nan"),
         ((1.3, 1.1, float("inf")), "1.30 1.10 inf"),
         ((1.3, 0.0, 2.0), "1.30 0.00 2.00"),
+        ((1.2, 1e-300, 1e300), "1.2 1e-300 1e+300"),
+        ((25300.0, 18200.0, 35100.0), "2.53e+04 1.82e+04 3.51e+04"),
     ],
 )
 def test_an_interval_has_two_digits_and_its_value_the_same_places(numbers, text):

@@ -113,6 +113,18 @@ def test_a_number_that_may_not_be_a_headline_prints_why(made_of):
     assert not found["KimiLinearMatmulCausalMultiplier"].refused
 
 
+@pytest.mark.parametrize("ends", [(0.0, np.inf), (np.nan, np.nan)])
+def test_a_number_without_an_interval_is_not_quoted(made_of, tmp_path, ends):
+    made_of["multiplier"].loc[0, ["ci_low", "ci_high"]] = ends
+    found = by_name(made_of)
+    for quantity in ("Multiplier", "SavingInterval"):
+        assert "not to be quoted: no estimate" in found[f"KimiLinear{quantity}"].text
+    numbers.write(found.values(), tmp_path / "n.tex", tmp_path / "n.json")
+    assert (
+        json.loads((tmp_path / "n.json").read_text())["KimiLinearMultiplierHigh"]["value"] is None
+    )
+
+
 def test_two_numbers_of_one_name_are_an_error(made_of):
     made_of["points"]["arm"] = ["new-1", "new_1"]
     with pytest.raises(ValueError, match=r"\\KimiLinearNewOnePoints would be both"):

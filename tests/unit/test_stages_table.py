@@ -1,5 +1,6 @@
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from isoloss.paper import table
@@ -283,3 +284,17 @@ def test_the_table_of_claims_has_what_is_published_and_not_what_the_run_sheet_st
         ],
         ["new loss at 2.1", "multiplier", "1.16", "1.155", "[1.134, 1.176]", "reproduced"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ((1.16, 1.1, 1.25), r"14\% [9, 20]"),
+        ((1.0, 0.5, 2.0), r"0\% [$-$100, 50]"),
+        ((1.2, 0.0, np.inf), r"17\%"),
+        ((1.2, 1e-9, 2.0), r"17\% [$-1e+11$, 50]"),
+        ((np.nan, 1.0, 2.0), ""),
+    ],
+)
+def test_a_saving_stands_with_its_interval(row, text):
+    assert table.saved(*row) == text

@@ -34,6 +34,11 @@ SOUND = {
         ({"multiplier": 0.39, "ci_low": 0.3, "ci_high": 0.5}, ("large",), True),
         ({"multiplier": 1.19}, ("interval",), False),
         ({"multiplier": 1.12}, ("interval",), False),
+        ({"ci_low": float("nan")}, ("interval",), False),
+        ({"ci_high": float("nan"), "reason": "one size"}, ("interval",), False),
+        ({"ci_low": 0.09, "ci_high": 10.1}, ("interval", "undecided"), False),
+        ({"ci_low": 0.0, "ci_high": float("inf")}, ("interval", "undecided"), False),
+        ({"ci_low": 0.11, "ci_high": 10.1}, ("undecided",), True),
         ({"unpaired_models": "1.4B"}, ("no_partner",), True),
         ({"status": "mla not_identifiable"}, ("status",), True),
         (dict.fromkeys(("multiplier", "ci_low", "ci_high"), float("nan")), ("no_estimate",), False),
@@ -51,6 +56,12 @@ def test_the_words_are_those_of_the_row():
     found = judge(SOUND | {"ci_low": 0.9, "status": "mla at_bound"}, gate(), {})
     assert found.words() == ["law in doubt: mla at_bound", "not told from 1 by the data"]
     assert found.words("undecided", "extrapolated") == ["not told from 1 by the data"]
+
+
+def test_a_multiplier_without_an_interval_says_why():
+    row = SOUND | dict.fromkeys(("ci_low", "ci_high"), float("nan")) | {"reason": "one size"}
+    (words,) = judge(row, gate(), {}).refused
+    assert words == "the multiplier 1.15 has no interval: one size; add sizes or seeds"
 
 
 def test_of_many_models_without_a_partner_five_are_named():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import fdtri, stdtrit
 
-from isoloss.multiplier.equal_loss import Arm, Arms, arm, log_interval
+from isoloss.multiplier.equal_loss import Arm, Arms, arm, influence_on, log_interval, shifted
 from isoloss.multiplier.influence import Influence, over, size_means
 from isoloss.multiplier.intervals import jackknife, spread
 from isoloss.multiplier.mixture import alone, paired_interval
@@ -189,30 +189,18 @@ def combined(moved: Influence, along: Floats | None) -> Influence:
 
 def _log_loss(a: Arm, compute: Floats, labels: tuple[str, ...]) -> Influence:
     """Influence of the residuals on log L at computes (K)."""
-    theta, near = a.fit.solution.phi, a.fit.solution.near
+    free = a.fit.solution.near.free
 
     def curve(shift: Floats) -> tuple[Floats, Floats]:
-        at = np.tile(theta, (*shift.shape[:-1], 1))
-        at[..., near.free] += shift
-        parameters = np.moveaxis(a.law.natural(at), -1, 0)[..., None]
+        parameters = shifted(a, shift)
         loss = a.law.value(compute, *parameters)
-        slope = a.law.gradient(compute, *parameters)[..., near.free] / loss[..., None]
+        slope = a.law.gradient(compute, *parameters)[..., free] / loss[..., None]
         return np.log(loss), slope
 
-    estimate, slope = curve(np.zeros(int(near.free.sum())))
-    full = np.zeros((compute.size, near.free.size))
-    full[:, near.free] = slope
-    moved = a.fit.influence(full)
-    if moved is None:
+    estimate, slope = curve(np.zeros(int(free.sum())))
+    gradient = np.zeros((compute.size, free.size))
+    gradient[:, free] = slope
+    found = influence_on(a, labels, estimate, gradient, curve)
+    if found is None:
         raise Untestable("the points do not tell the parameters of the law")
-    return Influence(
-        residual=near.residual,
-        weights=moved[0],
-        hat=moved[1],
-        size=a.fit.free,
-        labels=labels,
-        jacobian=near.jacobian,
-        estimate=estimate,
-        curve=curve,
-        place=np.log(a.compute),
-    )
+    return found

@@ -9,6 +9,7 @@ from scipy.special import ndtri, stdtrit
 
 from isoloss.claims.evidence import Estimate, Evidence, Untestable, Where
 from isoloss.claims.judge import Ends, Finding, Outcome, half_unit, less, more, number
+from isoloss.multiplier.saving import saving
 from isoloss.units import Floats
 
 Claim = Mapping[str, Any]
@@ -26,7 +27,7 @@ def multipliers(claim: Claim, evidence: Evidence, where: Where) -> Finding:
 def savings(claim: Claim, evidence: Evidence, where: Where) -> Finding:
     """Compute saved, percent: 100 (1 - 1 / M)."""
     (value, low, high), beyond = _multiplier(claim, evidence, where)
-    saved = (100 * (1 - 1 / value), 100 * (1 - 1 / low), 100 * (1 - 1 / high))
+    saved = (100 * saving(value), 100 * saving(low), 100 * saving(high))
     return _beyond(number(claim["saving"], saved, nothing=0.0), beyond)
 
 

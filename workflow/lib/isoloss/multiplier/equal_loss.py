@@ -1,6 +1,6 @@
 """Equal-loss compute multipliers C_baseline(L) / C_candidate(L) and their intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -302,18 +302,38 @@ def _choose(arms: Arms, clustered: bool) -> str:
 
 def influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | None:
     """Influence of the residuals on log C(L); None where the Jacobian is singular."""
-    moved = a.fit.influence(a.law.inverse_gradient(losses, *a.parameters))
-    if moved is None:
-        return None
-    theta, near = a.fit.solution.phi, a.fit.solution.near
+    free = a.fit.solution.near.free
 
     def curve(shift: Floats) -> tuple[Floats, Floats]:
-        at = np.tile(theta, (*shift.shape[:-1], 1))
-        at[..., near.free] += shift
-        parameters = np.moveaxis(a.law.natural(at), -1, 0)[..., None]
-        slope = a.law.inverse_gradient(losses, *parameters)[..., near.free]
+        parameters = shifted(a, shift)
+        slope = a.law.inverse_gradient(losses, *parameters)[..., free]
         return a.law.log_inverse(losses, *parameters), slope
 
+    estimate = a.law.log_inverse(losses, *a.parameters)
+    gradient = a.law.inverse_gradient(losses, *a.parameters)
+    return influence_on(a, labels, estimate, gradient, curve)
+
+
+def shifted(a: Arm, shift: Floats) -> Floats:
+    """Parameters (P, ..., 1) of an arm whose free ones are shifted by (..., F), as solved for."""
+    at = np.tile(a.fit.solution.phi, (*shift.shape[:-1], 1))
+    at[..., a.fit.solution.near.free] += shift
+    return np.asarray(np.moveaxis(a.law.natural(at), -1, 0)[..., None])
+
+
+def influence_on(
+    a: Arm,
+    labels: tuple[str, ...],
+    estimate: Floats,
+    gradient: Floats,
+    curve: Callable[[Floats], tuple[Floats, Floats]],
+) -> Influence | None:
+    """Influence of the residuals on estimates (K) with gradients (K, P); None where the Jacobian is
+    singular. curve: estimates and slopes at shifts of the free parameters."""
+    moved = a.fit.influence(gradient)
+    if moved is None:
+        return None
+    near = a.fit.solution.near
     return Influence(
         residual=near.residual,
         weights=moved[0],
@@ -321,7 +341,7 @@ def influence(a: Arm, losses: Floats, labels: tuple[str, ...]) -> Influence | No
         size=a.fit.free,
         labels=labels,
         jacobian=near.jacobian,
-        estimate=a.law.log_inverse(losses, *a.parameters),
+        estimate=estimate,
         curve=curve,
         place=np.log(a.compute),
     )

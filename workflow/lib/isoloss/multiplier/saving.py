@@ -1,9 +1,11 @@
 """What a multiplier saves: 1.16 x is 14% less compute, not 16%."""
 
+from math import inf
+
 
 def saving(multiplier: float) -> float:
     """1 - 1/M: the share of the baseline's compute that the candidate does without."""
-    return 1 - 1 / multiplier
+    return 1 - 1 / multiplier if multiplier else -inf
 
 
 def in_words(low: float, high: float | None = None) -> str:

@@ -53,12 +53,21 @@ def _large(row: Row, gate: Gate) -> str:
 
 
 def _interval(row: Row, gate: Gate) -> str:
-    if not (row["multiplier"] < row["ci_low"] or row["multiplier"] > row["ci_high"]):
+    value, low, high = row["multiplier"], row["ci_low"], row["ci_high"]
+    if value != value:
         return ""
-    return (
-        f"the estimate {row['multiplier']:.3g} lies outside its interval ({row['ci_low']:.3g} to "
-        f"{row['ci_high']:.3g}); choose a law that the points tell in the study (`fit`)"
-    )
+    ends = f"({low:.3g} to {high:.3g})"
+    if low != low or high != high:
+        why = row.get("reason", "") or "there are too few points"
+        return f"the multiplier {value:.3g} has no interval: {why}; add sizes or seeds"
+    if value < low or value > high:
+        return (
+            f"the estimate {value:.3g} lies outside its interval {ends}; choose a law that the "
+            "points tell in the study (`fit`)"
+        )
+    if low < gate.multiplier[0] and high > gate.multiplier[1]:
+        return f"the points tell no multiplier: its interval is {ends}; add sizes or seeds"
+    return ""
 
 
 def _status(row: Row, gate: Gate) -> str:

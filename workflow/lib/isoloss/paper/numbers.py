@@ -18,6 +18,7 @@ import pandas as pd
 from isoloss.files import whole
 from isoloss.fit.along import equation
 from isoloss.multiplier.digits import shown
+from isoloss.multiplier.saving import saving
 from isoloss.multiplier.verdict import verdict
 from isoloss.paper.latex import escape, plus_minus
 from isoloss.paper.style import convention_label
@@ -109,7 +110,7 @@ def _multipliers(table: pd.DataFrame, conventions: Sequence[str]) -> Iterator[Qu
         ends = float(row["multiplier"]), float(row["ci_low"]), float(row["ci_high"])
         what = f"compute multiplier{of}"
         yield from _estimate(name + "Multiplier", what, ends, shown(*ends), refused)
-        saved = tuple(100 * (1 - 1 / x) for x in ends)
+        saved = tuple(100 * saving(x) for x in ends)
         what = f"compute saved at equal loss{of}, percent"
         yield from _estimate(name + "Saving", what, saved, _percent(*saved), refused)
         loss, level = row["loss"], 100 * row["confidence"]
@@ -131,8 +132,8 @@ def _estimate(
 ) -> Iterator[Quoted]:
     """A value with its interval, as numbers and as texts."""
     value, low, high = ends
-    if refused or not np.isfinite(value):
-        why = refused or "no estimate"
+    if refused or not np.isfinite(ends).all():
+        why = refused or "no estimate with an interval"
         texts, refused = [rf"\textbf{{[not to be quoted: {escape(why)}]}}"] * 3, why
     known = [x if np.isfinite(x) else None for x in (value, low, high)]
     yield Quoted(name, texts[0], known[0], what, refused)

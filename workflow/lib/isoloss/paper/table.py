@@ -11,6 +11,7 @@ import pandas as pd
 from isoloss.files import whole
 from isoloss.fit.registry import LAWS
 from isoloss.multiplier.digits import shown
+from isoloss.multiplier.saving import saving
 from isoloss.multiplier.verdict import verdict
 from isoloss.paper.latex import escape, plus_minus
 from isoloss.paper.style import convention_label
@@ -93,7 +94,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
             "Multiplier": [f"{x}{sign}" for (x, _), sign in zip(numbers, no, strict=True)],
             "Interval": [interval for _, interval in numbers],
             **_at_once(table),
-            "Saving": [saving(*row) for row in _columns(table, "multiplier", "ci_low", "ci_high")],
+            "Saving": [saved(*row) for row in _columns(table, "multiplier", "ci_low", "ci_high")],
             "Pairing": table["pairing"],
         }
     )
@@ -115,15 +116,15 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     if any(no):
         why = dict.fromkeys(why[0] for why in told if why)
         caption += rf" $^{{\ddagger}}$Not to be believed: {escape('. '.join(why))}."
-    saved = {
-        name: 1 - 1 / table[column]
+    shares = {
+        name: table[column].map(saving)
         for name, column in (
             ("saving", "multiplier"),
             ("saving_low", "ci_low"),
             ("saving_high", "ci_high"),
         )
     }
-    return Table(table.assign(**saved), text, caption)
+    return Table(table.assign(**shares), text, caption)
 
 
 def _at_once(table: pd.DataFrame) -> dict[str, list[str]]:
@@ -157,7 +158,7 @@ def choices(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Ta
                 f"{used:,} of {all:,}" for used, all in _columns(table, "used", "specifications")
             ],
             "Median": [_shown(x) for x in table["median"]],
-            "Saving": [saving(x) for x in table["median"]],
+            "Saving": [saved(x) for x in table["median"]],
             "Range": [
                 f"{_shown(low)} to {_shown(high)}"
                 for low, high in _columns(table, "lowest", "highest")
@@ -221,14 +222,15 @@ def _moved(most: pd.DataFrame) -> str:
     return escape(f"{row['choice'].replace('_', ' ')} ({100 * row['share']:.0f}%)")
 
 
-def saving(multiplier: float, low: float = np.nan, high: float = np.nan) -> str:
+def saved(multiplier: float, low: float = np.nan, high: float = np.nan) -> str:
     """How much less compute a multiplier means, 1 - 1/M: `14\\% [12, 15]`; more is negative."""
     if not np.isfinite(multiplier):
         return ""
+    shares = [100 * saving(m) for m in (multiplier, low, high)]
     less, first, last = (
-        f"{100 * (1 - 1 / m):.0f}".replace("-", "$-$") for m in (multiplier, low, high)
+        f"{x:.0f}".replace("-", "$-$") if abs(x) < 1e4 else f"${x:.2g}$" for x in shares
     )
-    ends = f" [{first}, {last}]" if np.isfinite([low, high]).all() else ""
+    ends = f" [{first}, {last}]" if np.isfinite(shares).all() else ""
     return f"{less}\\%{ends}"
 
 
