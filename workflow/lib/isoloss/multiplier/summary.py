@@ -51,12 +51,15 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
     yield f"|{'---|' * len(COLUMNS)}"
     for row in rows:
         value, low, high = shown(row["multiplier"], row["ci_low"], row["ci_high"])
+        known = row["ci_low"] == row["ci_low"]
+        interval = f"{low} to {high} ({100 * row['confidence']:g}%)" if known else "none"
         judged = verdict(row)
         kind = "yes" if row["headline"] else "no"
         cells = (
             *(row["candidate"], row["metric"], row["counted_in"], f"{row['law']}, {row['method']}"),
-            *(f"{row['loss']:.6g}", value, f"{low} to {high} ({100 * row['confidence']:g}%)"),
-            *(row["n_runs"], row["pairing"], f"{row['residual_correlation']:.3f}"),
+            *(f"{row['loss']:.6g}", value.replace("nan", "none"), interval),
+            *(row["n_runs"], row["pairing"]),
+            f"{row['residual_correlation']:.3f}".replace("nan", "none"),
             *(row["interval"], row["status"], kind if judged.headline else "refused"),
         )
         yield f"| {' | '.join(_cells(str(cell)) for cell in cells)} |"
