@@ -17,9 +17,9 @@ SNAKEMAKE = $(ALONE) $(BIN)/snakemake --workflow-profile workflow/profiles/$(PRO
 	$(if $(CORES),--cores $(CORES)) $(ARGS) \
 	$(if $(CHOSEN),--config "studies=[$(subst $(space),$(comma),$(CHOSEN))]")
 # What checks and what hands jobs to a cluster are kept up to date where they are installed, and
-# installed nowhere else.
+# installed nowhere else. (By the shell: make remembers what its first look at a folder found.)
 LOCKS = requirements.lock \
-	$(wildcard $(patsubst .venv/ready-%,requirements-%.lock,$(wildcard .venv/ready-*)))
+	$(wildcard $(patsubst .venv/ready-%,requirements-%.lock,$(shell ls .venv/ready-* 2>/dev/null)))
 READY = .venv/ready $(patsubst requirements-%.lock,.venv/ready-%,$(wildcard requirements-$(PROFILE).lock))
 ADVISORIES = https://api.osv.dev/v1/vulns/PYSEC-2018-28
 # This folder's library, wherever the environment's own may lie.

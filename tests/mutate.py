@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "workflow/lib"
@@ -333,6 +334,7 @@ IMPORTED += ("scipy.optimize", "scipy.stats", "yaml")
 # for a busy machine does not. What hangs without computing is ended after ten times as long.
 TIMEOUT = 120
 AT_ONCE = 2
+SLOW = 0.2  # seconds
 SWAPS: dict[type[ast.AST], ast.AST] = {
     ast.Add: ast.Sub(),
     ast.Sub: ast.Add(),
@@ -465,7 +467,23 @@ def sources(name: str) -> list[Path]:
     return sorted(parts.get(name) or set((home / name).rglob("*.py")).difference(*parts.values()))
 
 
-def run_tests(library: Path, files: Sequence[Path]) -> None:
+class SlowLast:
+    """Most mutants fall to a quick test: the slow ones of the library as it is are run last."""
+
+    def __init__(self, notes: Path) -> None:
+        self.notes = notes  # the names of the slow tests, a line each
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.duration > SLOW:
+            with self.notes.open("a") as notes:
+                print(report.nodeid, file=notes)
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        slow = set(self.notes.read_text().splitlines())
+        items.sort(key=lambda item: item.nodeid in slow)
+
+
+def run_tests(library: Path, files: Sequence[Path], notes: Path) -> None:
     """In a process of its own: run tests against a library; the exit code says how it ended."""
     os.setsid()  # a group, so that what hangs is ended with all that it started
     resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT, TIMEOUT))
@@ -485,12 +503,15 @@ def run_tests(library: Path, files: Sequence[Path]) -> None:
     hypothesis.settings.load_profile("mutants")
     options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     imported = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is there before pytest
-    code = pytest.main([*options, "-W", imported, *map(str, files)])
+    arguments = [*options, "-W", imported, *map(str, files)]
+    code = pytest.main(arguments, plugins=[SlowLast(notes)])
     os._exit(int(code))
 
 
 def survivors(
-    mutants: Iterable[tuple[Mutation | None, Sequence[Path]]], library: Path = LIBRARY
+    mutants: Iterable[tuple[Mutation | None, Sequence[Path]]],
+    library: Path = LIBRARY,
+    notes: Path = Path(os.devnull),
 ) -> Iterator[Mutation | None]:
     """The mutants that pass their tests, as they are found; None is the library as it is."""
     fork = multiprocessing.get_context("fork")
@@ -506,7 +527,7 @@ def survivors(
                 if mutation:
                     mutant = folder / "lib" / mutation.path.relative_to(library)
                     mutant.write_bytes(mutation.apply(mutation.path.read_bytes()))
-                process = fork.Process(target=run_tests, args=(folder / "lib", files))
+                process = fork.Process(target=run_tests, args=(folder / "lib", files, notes))
                 process.start()
                 running.append((process, time.monotonic() + 10 * TIMEOUT, folder, mutation))
             multiprocessing.connection.wait([each[0].sentinel for each in running], timeout=0.2)
@@ -556,19 +577,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.sample is not None:
         chosen = random.Random(options.seed).sample(chosen, min(options.sample, len(chosen)))
     total = Counter(name for name, _ in chosen)
-    if len(list(survivors((None, files[name]) for name in sorted(total)))) < len(total):
-        sys.exit("The tests fail, or take too long, before anything is changed: mend them first.")
     package_of = {mutation: name for name, mutation in chosen}
     alive: Counter[str] = Counter()
-    for survivor in survivors((mutation, files[name]) for name, mutation in chosen):
-        assert survivor is not None
-        alive[package_of[survivor]] += 1
-        where = f"{survivor.path.relative_to(ROOT)}:{survivor.line}"
-        print(f"{where}: {survivor.change}", flush=True)
+    with tempfile.NamedTemporaryFile(prefix="slow-") as file:
+        notes = Path(file.name)
+        whole = survivors(((None, files[name]) for name in sorted(total)), notes=notes)
+        if len(list(whole)) < len(total):
+            sys.exit("The tests fail, or take too long, before anything is changed: mend them.")
+        mutants = ((mutation, files[name]) for name, mutation in chosen)
+        for survivor in survivors(mutants, notes=notes):
+            assert survivor is not None
+            alive[package_of[survivor]] += 1
+            where = f"{survivor.path.relative_to(ROOT)}:{survivor.line}"
+            print(f"{where}: {survivor.change}", flush=True)
     print(f"\n{'package':12}{'mutants':>8}{'killed':>8}{'score':>8}")
     lines = [(name, total[name], alive[name]) for name in packages if total[name]]
-    for name, mutants, left in [*lines, ("all", total.total(), alive.total())]:
-        print(f"{name:12}{mutants:8}{mutants - left:8}{1 - left / mutants:8.0%}")
+    for name, count, left in [*lines, ("all", total.total(), alive.total())]:
+        print(f"{name:12}{count:8}{count - left:8}{1 - left / count:8.0%}")
 
 
 if __name__ == "__main__":
