@@ -41,8 +41,44 @@ TESTS = {  # the files of tests/unit that belong to a package, the quick and tel
 PARTS = {  # a part of a package, by its files; the package keeps all the rest
     "laws": "fit/laws/*.py fit/law.py fit/registry.py fit/fitted.py fit/along.py",
 }
+# Numbers of others, written by a program; a digest tells whether they are as it wrote them.
+WRITTEN = ("flops/families/defaults.py",)
 # (file, line of code, change): why no test could notice it.
 EQUIVALENT = {
+    **{
+        (file, line, change): "without a bias a product has the weights and the FLOPs of its turn"
+        for file, line, change in (
+            (
+                "flops/attention.py",
+                "Linear(hidden, heads),",
+                "Linear(hidden, heads) -> Linear(heads, hidden)",
+            ),
+            (
+                "flops/recurrent.py",
+                "*(Linear(hidden, heads),) * 2,  # beta, decay",
+                "Linear(hidden, heads) -> Linear(heads, hidden)",
+            ),
+        )
+    },
+    (
+        "flops/architecture.py",
+        "router_vectors: int = 0",
+        "0 -> 1",
+    ): "not counted where there is no router, and given where there is one",
+    **{
+        (
+            "flops/counting.py",
+            "_MAX_BYTES = 1 << 22",
+            change,
+        ): "a bound far above any architecture"
+        for change in ("1 -> 2", "22 -> 23")
+    },
+    (
+        "flops/families/table.py",
+        '"exaone4": Family(qk_norm="head", bias_keys=(), '
+        'kinds=every(4, key="sliding_window_pattern")),',
+        "4 -> 5",
+    ): "its config class has a default of its own",
     (
         "points/final.py",
         "lags = 0 if rho == 0 else min(weights.size - 1, int(np.log(1e-12) / np.log(rho)))",
@@ -464,7 +500,9 @@ def sources(name: str) -> list[Path]:
         part: {path for pattern in patterns.split() for path in home.glob(pattern)}
         for part, patterns in PARTS.items()
     }
-    return sorted(parts.get(name) or set((home / name).rglob("*.py")).difference(*parts.values()))
+    written = {home / path for path in WRITTEN}
+    rest = set((home / name).rglob("*.py")).difference(written, *parts.values())
+    return sorted(parts.get(name) or rest)
 
 
 class SlowLast:

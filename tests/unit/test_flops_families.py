@@ -1,13 +1,15 @@
 """Every model type against transformers' own modules; make_families.py measured these."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from isoloss.flops import count_parameters
-from isoloss.flops.architecture import DeltaRule, Lightning, Scan, StateSpace
+from isoloss.flops.architecture import DeltaRule, Lightning, Scan, StateSpace, Window
 from isoloss.flops.config import read_architecture
 from isoloss.flops.costs import core_cost, model_cost
+from isoloss.flops.families.defaults import DEFAULTS
 from isoloss.flops.families.table import FAMILIES
 
 PATH = Path(__file__).parents[1] / "data" / "flops" / "families.json"
@@ -92,6 +94,46 @@ def test_each_setting_changes_parameters_as_it_does_in_the_modules(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_products_are_those_that_torch_counts(name):
     assert flop_as_executed(of(name)) == pytest.approx(MODELS[name]["forward_flop"], rel=1e-9)
+
+
+def test_the_defaults_are_as_they_were_written():
+    """make_defaults.py writes them from transformers; by hand nothing is changed."""
+    text = json.dumps(DEFAULTS, sort_keys=True).encode()
+    assert hashlib.sha256(text).hexdigest()[:16] == "c6e1373783ec4387"
+
+
+def layers(config):
+    """Of each layer whether it has a window, and whether its feed-forward has a router."""
+    return [
+        (isinstance(layer.mixer.cores[0].pattern, Window), bool(layer.feed_forward.router))
+        for layer, count in read_architecture(config).layers
+        for _ in range(count)
+    ]
+
+
+def test_windows_stand_in_the_layers_that_the_keys_say():
+    assert not any(window for window, _ in layers(of("smollm3", sliding_window=None)))
+    some = of("smollm3", no_rope_layers=[1, 1, 0, 1], use_sliding_window=True)
+    assert sum(window for window, _ in layers(some)) == 1
+    for first in (0, 3):
+        some = of("qwen2", use_sliding_window=True, max_window_layers=first)
+        assert sum(window for window, _ in layers(some)) == 4 - first
+
+
+def test_experts_stand_in_every_so_many_layers_counted_from_one():
+    sparse = of("qwen2_moe", decoder_sparse_step=3, num_hidden_layers=5)
+    assert sum(router for _, router in layers(sparse)) == 1  # the third
+
+
+def test_all_experts_may_be_chosen_and_no_more():
+    assert count_parameters(of("qwen2_moe", num_experts_per_tok=8))
+    with pytest.raises(ValueError, match="9: more than the 8 experts"):
+        count_parameters(of("qwen2_moe", num_experts_per_tok=9))
+
+
+def test_mamba_is_twice_as_wide_where_nothing_says_how_wide():
+    config = of("falcon_h1", mamba_d_head="auto", mamba_d_ssm=None, mamba_expand=None)
+    assert count_parameters(config).total == MODELS["falcon_h1"]["parameters"]
 
 
 def test_all_model_types_are_there():
