@@ -1,4 +1,4 @@
-"""The three studies of the two papers, built cold twice, against what the papers print."""
+"""The three studies of the two papers, built cold, against what the papers print."""
 
 import json
 import re
@@ -15,7 +15,7 @@ STUDIES = ("kimi-linear", "moba-8k", "moba-32k")
 
 @pytest.fixture
 def table(papers):
-    return lambda name: pd.read_csv(papers[0].folder / "results" / name)
+    return lambda name: pd.read_csv(papers.folder / "results" / name)
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def published(papers):
     """The published numbers of a study, as its file has them."""
     from isoloss.study.validation import read_yaml
 
-    return lambda study: read_yaml(papers[0].folder / f"data/{study}/published.yaml")
+    return lambda study: read_yaml(papers.folder / f"data/{study}/published.yaml")
 
 
 def fit(table, study, convention):
@@ -35,32 +35,22 @@ def fit(table, study, convention):
 # --- the same bytes
 
 
-def test_one_core_and_two_in_another_folder_give_the_same_bytes(papers):
-    one, two = (project.files("results") for project in papers)
-    assert sorted(one) == sorted(two)
-    assert [name for name in one if one[name] != two[name]] == []
-    kinds = {name.rpartition(".")[2] for name in one}
-    assert kinds == {"csv", "parquet", "pdf", "svg", "png", "tex", "txt", "html", "json", "md"}
-
-
 def test_no_result_holds_a_date_or_the_folder_it_was_made_in(papers):
-    for project in papers:
-        folder = str(project.folder).encode()
-        for name, content in project.files("results").items():
-            assert folder not in content, name
-            assert b"/CreationDate" not in content, name
-            assert b"<dc:date>" not in content, name
+    folder = str(papers.folder).encode()
+    for name, content in papers.files("results").items():
+        assert folder not in content, name
+        assert b"/CreationDate" not in content, name
+        assert b"<dc:date>" not in content, name
 
 
 def test_nothing_was_said_to_be_wrong(papers):
-    for project in papers:
-        assert "Traceback" not in project.output
-        for name, content in project.files("logs").items():
-            assert content == b"", f"{name}: {content.decode()}"
+    assert "Traceback" not in papers.output
+    for name, content in papers.files("logs").items():
+        assert content == b"", f"{name}: {content.decode()}"
 
 
 def test_every_figure_of_the_papers_is_drawn(papers):
-    made = papers[0].files("results/figure")
+    made = papers.files("results/figure")
     for name in (
         "kimi-linear/scaling",
         "kimi-linear/multiplier",
@@ -78,11 +68,11 @@ def test_every_figure_of_the_papers_is_drawn(papers):
 
 
 def test_nothing_to_do_the_second_time(papers):
-    assert papers[0].pending() == papers[1].pending() == set()
+    assert papers.pending() == set()
 
 
 def test_a_changed_architecture_reruns_the_flops_of_its_study_and_what_follows(papers):
-    home, name = papers[0], "data/kimi-linear/architectures/mla-653M.json"
+    home, name = papers, "data/kimi-linear/architectures/mla-653M.json"
     with home.changed(name):
         path = home.folder / name
         path.write_text(path.read_text() + "\n")
@@ -93,7 +83,7 @@ def test_a_changed_architecture_reruns_the_flops_of_its_study_and_what_follows(p
 
 
 def test_a_changed_log_reruns_its_study_alone(papers):
-    home, name = papers[0], "data/moba-32k/logs/moba-545M.jsonl"
+    home, name = papers, "data/moba-32k/logs/moba-545M.jsonl"
     with home.changed(name):
         path = home.folder / name
         path.write_text(path.read_text() + "\n")
@@ -110,7 +100,7 @@ def test_a_changed_log_reruns_its_study_alone(papers):
 )
 def test_every_value_of_the_papers_is_kept(papers, study, values):
     runs = pd.concat(
-        [pd.read_csv(path) for path in (papers[0].folder / f"results/clean/{study}").glob("*.csv")]
+        [pd.read_csv(path) for path in (papers.folder / f"results/clean/{study}").glob("*.csv")]
     )
     assert len(runs) == 10
     assert runs["values"].sum() == values
@@ -121,7 +111,7 @@ def test_every_value_of_the_papers_is_kept(papers, study, values):
 
 
 def test_rows_that_go_back_in_the_8k_logs_are_noted_and_sorted(papers):
-    folder = papers[0].folder / "results/clean/moba-8k"
+    folder = papers.folder / "results/clean/moba-8k"
     runs = pd.concat([pd.read_csv(path) for path in folder.glob("*.csv")])
     noted = runs["notes"].str.extract(r"(\d+) rows go back and at once go on")[0].astype(float)
     assert 0.02 < noted.sum() / 20_845 < 0.08
@@ -194,7 +184,7 @@ def test_the_convention_changes_the_multiplier(table, papers):
     assert set(by.index) == {"6n_with_head", "6n_non_embedding", "matmul_causal"}
     assert by.loc["matmul_causal", "multiplier"] == pytest.approx(1.33, abs=0.015)
     assert by.loc["matmul_causal", "ci_low"] > by.loc["6n_with_head", "ci_high"]
-    latex = (papers[0].folder / "results/table/kimi-linear/multipliers.tex").read_text()
+    latex = (papers.folder / "results/table/kimi-linear/multipliers.tex").read_text()
     for text in ("1.15", "1.3", "6N with head", "matmul causal", r"\toprule", r"\bottomrule"):
         assert text in latex
 
@@ -257,7 +247,7 @@ def test_every_published_statement_has_an_outcome(table, published, study):
 
 def test_an_outcome_follows_from_the_numbers_beside_it(papers):
     for study in STUDIES:
-        text = pd.read_csv(papers[0].folder / f"results/claims/{study}.csv", dtype=str)
+        text = pd.read_csv(papers.folder / f"results/claims/{study}.csv", dtype=str)
         for row in text[text["kind"].isin(["multipliers", "compute"])].itertuples():
             places = len(row.published.partition(".")[2])
             value, ours = float(row.published), float(row.ours)
@@ -329,7 +319,7 @@ def test_the_five_places_where_a_table_and_its_drawn_line_disagree_are_said(tabl
 
 
 def test_the_headline_says_multiplier_loss_interval_and_convention(papers):
-    lines = (papers[0].folder / "results/headline.txt").read_text().splitlines()
+    lines = (papers.folder / "results/headline.txt").read_text().splitlines()
     assert len(lines) == 3
     assert re.fullmatch(
         r"kimi-linear: 1\.15\dx at loss 2\.1 \(95% 1\.13\d to 1\.17\d, n = 5\), 6n_with_head, "
@@ -341,15 +331,15 @@ def test_the_headline_says_multiplier_loss_interval_and_convention(papers):
 
 
 def test_the_readme_says_the_headlines_that_come_out(papers, root):
-    lines = (papers[0].folder / "results/headline.txt").read_text()
+    lines = (papers.folder / "results/headline.txt").read_text()
     assert f"```\n{lines}```" in (root / "README.md").read_text(encoding="utf-8")
 
 
 def test_what_the_architectures_say_is_read(papers):
     """The convention with scores sees the context: the published N alone cannot give it."""
-    path = papers[0].folder / "data/kimi-linear/architectures/mla-653M.json"
+    path = papers.folder / "data/kimi-linear/architectures/mla-653M.json"
     assert json.loads(path.read_text())["vocab_size"] == 163_840
-    flops = pd.read_csv(papers[0].folder / "results/flops/moba-32k.csv")
+    flops = pd.read_csv(papers.folder / "results/flops/moba-32k.csv")
     by = flops.pivot(index="run", columns="convention", values="flop_per_token")
     for size in ("545M", "2.1B"):
         full, moba = by.loc[f"full-{size}"], by.loc[f"moba-{size}"]
@@ -361,7 +351,7 @@ def test_the_example_of_a_paper_compiles_with_our_numbers(papers, tmp_path):
     latex, totext = shutil.which("pdflatex"), shutil.which("pdftotext")
     if latex is None or totext is None:
         pytest.skip("no pdflatex or pdftotext; on Debian: texlive-latex-recommended, poppler-utils")
-    (tmp_path / "results").symlink_to(papers[0].folder / "results")
+    (tmp_path / "results").symlink_to(papers.folder / "results")
     shutil.copytree(ROOT / "paper", tmp_path / "paper")
     for _ in range(2):  # the second sets the references
         command = [latex, "-interaction=nonstopmode", "-halt-on-error", "example.tex"]
@@ -376,7 +366,7 @@ def test_the_example_of_a_paper_compiles_with_our_numbers(papers, tmp_path):
 
 
 def test_the_list_of_published_results_is_that_of_a_fresh_build(papers):
-    found = compared(papers[0].folder)
+    found = compared(papers.folder)
     assert found.other == (), "make, then `isoloss published --list > config/results.sha256`"
-    made = {path for path in papers[0].files("results") if path != "README.md"}
+    made = {path for path in papers.files("results") if path != "README.md"}
     assert {path.removeprefix("results/") for path in found.same} == made

@@ -116,12 +116,22 @@ class _Canvas(FigureCanvasAgg):
         return self.renderer
 
 
+def _settle(figure: Figure) -> None:
+    """Lay out once for all formats, to 9 digits: what is beyond differs by processor."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = np.round(axes.get_position(original=True).bounds, 9)
+        axes.set_position((left, bottom, width, height))
+
+
 def save(figure: Figure, paths: Sequence[str | Path]) -> None:
     """Save in the format of each path's ending, whole or not at all, without dates.
 
     A very tall figure gets fewer dots an inch, as many as a picture can have.
     """
     _Canvas(figure)
+    _settle(figure)
     asked = mpl.rcParams["savefig.dpi"]
     asked = figure.dpi if asked == "figure" else asked
     dpi = min(asked, LARGEST / max(figure.get_size_inches()))
