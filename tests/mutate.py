@@ -95,6 +95,16 @@ EQUIVALENT = {
         "0.0 -> 1.0",
     ): "effective rows are not written to the table",
     (
+        "claims/statements.py",
+        "apart = (gap.low > 0).all() or (gap.high < 0).all()",
+        "gap.high < 0 -> gap.high <= 0",
+    ): "no interval ends exactly at 0",
+    (
+        "claims/pairs.py",
+        "return bool((np.abs(off) <= (rounding + accuracy) * (1 + 1e-9)).all())",
+        "1 + 1e-09 -> 1 - 1e-09",
+    ): "no estimate lies exactly on the limit",
+    (
         "claims/claims.py",
         "if abs(float(printed) - float(drawn)) <= rounding * (1 + 1e-9):",
         "abs(float(printed) - float(drawn)) <= rounding * (1 + 1e-09) -> "
