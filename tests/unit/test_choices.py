@@ -9,6 +9,7 @@ from isoloss.fit.fit import fits
 from isoloss.fit.settings import Fitting
 from isoloss.multiplier.choice_names import CHOICES
 from isoloss.multiplier.choices import Data, choices
+from isoloss.multiplier.direct import direct, measured
 from isoloss.multiplier.moves import comparisons, moves
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.saving import in_words
@@ -108,8 +109,9 @@ def test_the_studys_own_specification_has_the_headlines_number_and_interval(fit,
 
 def test_every_combination_is_there_once_fitted_or_with_its_reason():
     rows = choices(data())
-    # 2 conventions, 2 laws, 3 methods, 2 selections, 4 places, 6 sizes or none left out, 2 pairings
-    assert len(rows) == 2 * 2 * 3 * 2 * 4 * 7 * 2
+    # 2 conventions, 4 places, 6 sizes or none left out, 2 pairings; of 2 laws by 3 methods by 2
+    # selections of points, or without a law
+    assert len(rows) == 2 * 4 * 7 * 2 * (2 * 3 * 2 + 1)
     assert not rows.duplicated(CHOICES).any()
     assert (rows["reason"] == "")[rows["used"]].all()
     assert (rows["reason"] != "")[~rows["used"]].all()
@@ -157,7 +159,54 @@ def test_places_by_compute_are_losses_of_the_baselines_own_law():
 
 def test_a_selection_with_the_same_points_as_another_is_not_counted_twice():
     rows = choices(data({"window 0.03": table(), "window 0.1": table(), "last": table(1e-3)}))
-    assert set(rows["points"]) == {"window 0.03", "last"}
+    assert set(rows["points"]) == {"window 0.03", "last", "direct"}
+
+
+def test_without_a_law_it_is_the_multiplier_between_the_points():
+    varied = {"at_compute": [1, 0.5], "at_loss": [], "leave_out": "model", "methods": []}
+    of = data({"window 0.03": table()}, laws=["power"], **varied)
+    rows = choices(of)
+    rows = rows[rows["points"] == "direct"]
+    assert len(rows) == 2 * 3 * 7 * 2
+    assert set(zip(rows["law"], rows["method"], strict=True)) == {("measured", "interpolation")}
+    points = table()
+    points = points[(points["model"] != "400M") & (points["convention"] == "more")]
+    arms = [measured(mine) for _, mine in points.groupby("arm", sort=False)]
+    where = {"convention": "more", "left_out": "400M", "pair_by": "none"}
+    mine = rows[(rows[list(where)] == pd.Series(where)).all(axis=1)]
+    names = ["multiplier", "ci_low", "ci_high"]
+    expected = direct(*arms, mine["loss"].to_numpy(), pair=False, confidence=0.95)
+    assert_allclose(mine[names], expected[names])
+    at = mine.set_index("reference")
+    base = points[points["arm"] == "base"]
+    assert at.loc["compute 1", "loss"] == base["loss"].min()
+    assert_allclose(
+        arms[0].log_compute(at.loc[["compute 0.5"], "loss"].to_numpy()),
+        np.log(0.5 * base["compute_pflop_s_days"].max()),
+    )
+    assert at.loc["compute 1", "used"]
+
+
+def test_without_a_law_and_without_points_it_says_why():
+    points = table(drop=[("new", m) for m in SIZES[1:]])
+    points = points[(points["arm"] == "base") | (points["convention"] == "flops")]
+    rows = choices(data({"window 0.03": points}, leave_out="none"))
+    rows = rows[rows["points"] == "direct"]
+    assert not rows["used"].any()
+    reason = rows.set_index("convention")["reason"]
+    assert reason["flops"].str.endswith("candidate: 1 loss to interpolate between").all()
+    assert (reason["more"] == "arm new: it has no such points").all()
+
+
+def test_what_needs_no_law_counts_beside_each_law_and_estimator():
+    """Laws agree, points without a law are 1.1 x off: the selection of points moves all of it."""
+    rows = choices(data({"window 0.03": table()}, laws=["power"], at_loss=[], at_compute=[]))
+    rows = rows[rows["used"] & (rows["convention"] == "flops") & (rows["left_out"] == "none")]
+    off = np.where(rows["points"] == "direct", 1.1, 1.0)
+    moved = moves(rows.assign(multiplier=1.25 * off)).set_index("choice")
+    assert moved.index[0] == "points"
+    assert_allclose(moved["share"], [1, *[0] * 6], atol=1e-9)
+    assert (moved.loc["method", "options"], moved.loc["law", "options"]) == (3, 1)
 
 
 def test_what_cannot_be_weighted_or_has_no_points_says_so():
@@ -181,6 +230,7 @@ def test_the_convention_that_alone_is_varied_moves_all_and_the_sentence_says_so(
         "methods": [],
         "at_loss": [],
         "at_compute": [],
+        "points": [],
         "leave_out": "none",
         "pair_by": [],
     }

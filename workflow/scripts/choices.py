@@ -11,7 +11,7 @@ from isoloss.points.selections import selections
 params = snakemake.params
 with job(snakemake):
     varied = Varied(**params.choices)
-    points = selections(snakemake.input, params, varied.points)
+    points = selections(snakemake.input, params, varied.selections)
     settings = Fitting(**params.fit), Comparison(**params.multiplier), varied
     made = tabled(Data(points, params.baseline, *settings))
     for name, path in snakemake.output.items():

@@ -4,13 +4,14 @@ A multiverse (Steegen et al. 2016, doi:10.1177/1745691616658637), to be drawn as
 curve (Simonsohn et al. 2020, doi:10.1038/s41562-020-0912-z).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from isoloss.fit.along import counted_in, on_axis
@@ -22,9 +23,10 @@ from isoloss.fit.problem import FitError, FitStatus, refit
 from isoloss.fit.registry import LAWS
 from isoloss.fit.request import Request, require
 from isoloss.fit.settings import Fitting
+from isoloss.multiplier.direct import INTERPOLATION, MEASURED, direct, rungs
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier
 from isoloss.multiplier.multiplier import losses_of, reached_by_both
-from isoloss.multiplier.settings import Comparison, Varied
+from isoloss.multiplier.settings import DIRECT, Comparison, Varied
 from isoloss.units import Floats
 
 SAID = [
@@ -80,6 +82,16 @@ class Data:
         methods = dict.fromkeys([self.fit.method, *self.varied.methods])
         return [Request(*both) for both in product(laws, methods)]
 
+    @property
+    def pairings(self) -> list[str]:
+        """What pairs arms, the study's own first."""
+        return list(dict.fromkeys([self.comparison.pair_by, *self.varied.pair_by]))
+
+    def references(self, losses: Iterable[str]) -> "npt.NDArray[np.object_]":
+        """The names of the places of comparison: losses, then computes."""
+        names = [*losses, *(f"compute {share:g}" for share in self.varied.at_compute)]
+        return np.array(names, dtype=object)
+
     @cached_property
     def by_group(self) -> dict[tuple[str, ...], pd.DataFrame]:
         """Used points by selection, metric, convention and arm."""
@@ -108,7 +120,10 @@ def choices(data: Data) -> pd.DataFrame:
         fitted = _fitted(data, metric, conventions)
         for candidate in candidates:
             of = {"candidate": candidate, "metric": metric, "baseline": data.baseline}
-            compared = list(_compared(data, candidate, metric, fitted))
+            losses = _losses(data, metric, candidate, fitted)
+            compared = list(_compared(data, candidate, losses, fitted))
+            if DIRECT in data.varied.points:
+                compared += _directly(data, candidate, metric, losses, fitted)
             first = [np.arange(len(each["reference"])) == 0 for each in compared]
             first[1:] = [np.zeros_like(each) for each in first[1:]]
             rows += [of | each | {"headline": h} for each, h in zip(compared, first, strict=True)]
@@ -228,28 +243,27 @@ def _unsound(law: Law, points: int, status: str) -> str:
 
 
 def _compared(
-    data: Data, candidate: str, metric: str, fitted: Mapping[Key, Mapping[str, Fitted]]
+    data: Data,
+    candidate: str,
+    losses: Mapping[str, float],
+    fitted: Mapping[Key, Mapping[str, Fitted]],
 ) -> Iterator[Rows]:
     """The specifications of one comparison, those together that share their fits and pairing."""
     names = (data.baseline, candidate)
-    first = next(iter(fitted.values()))
-    losses = _losses(data, metric, *(first.get(name, Fitted()) for name in names))
     shares = data.varied.at_compute
-    references = [*losses, *(f"compute {share:g}" for share in shares)]
-    pairings = dict.fromkeys([data.comparison.pair_by, *data.varied.pair_by])
     for (convention, law, method, points, left_out), arms in fitted.items():
         both = [arms.get(name, Fitted(reason=f"arm {name}: it has no points")) for name in names]
         reason = "; ".join(each.reason for each in both if each.reason)
         pair = [each.arm for each in both if each.arm is not None]
         nan = [np.nan] * len(shares)
         at = np.array([*losses.values(), *(_at_compute(pair[0], shares) if pair else nan)])
-        for pair_by in pairings:
+        for pair_by in data.pairings:
             if len(pair) == 2:
                 found = _multiplied(data, pair, at, Request(law, method), pair_by)
             else:
                 found = {"loss": at, **dict.fromkeys(SAID, np.nan), **BLANK}
             yield {
-                "reference": np.array(references, dtype=object),
+                "reference": data.references(losses),
                 "convention": convention,
                 "counted_in": counted_in(law, convention),
                 "law": law,
@@ -277,24 +291,82 @@ def _multiplied(
         confidence=data.comparison.confidence,
         interval=data.comparison.interval if own else "auto",
     )
+    return _columns(made)
+
+
+def _columns(made: pd.DataFrame) -> Rows:
+    """Those of a specification, of rows of the multiplier table, and whether they are used."""
     columns = {name: made[name].to_numpy() for name in ["loss", *SAID, "reason"]}
     numbers = np.array([columns[name] for name in ("multiplier", "ci_low", "ci_high")])
     used = np.isfinite(numbers).all(axis=0)
     return columns | {"used": used, "reason": np.where(used, "", columns["reason"])}
 
 
-def _losses(data: Data, metric: str, baseline: Fitted, candidate: Fitted) -> dict[str, float]:
+def _directly(
+    data: Data,
+    candidate: str,
+    metric: str,
+    losses: Mapping[str, float],
+    fitted: Mapping[Key, Mapping[str, Fitted]],
+) -> Iterator[Rows]:
+    """The specifications of one comparison that do without a law, between the study's own points.
+
+    At the same losses; those at a compute are what the baseline has there, without a law as well.
+    """
+    own = next(iter(data.differing))
+    names = (data.baseline, candidate)
+    shares = np.asarray(data.varied.at_compute, dtype=np.float64)
+    for convention, left_out in dict.fromkeys((key[0], key[-1]) for key in fitted):
+        points = [data.by_group.get((own, metric, convention, name)) for name in names]
+        kept = [None if p is None else p[p["model"].astype(str) != left_out] for p in points]
+        said = [f"arm {n}: it has no such points" for n, p in zip(names, kept, strict=True)
+                if p is None or p.empty]  # fmt: skip
+        made = [rungs(p, data.fit) for p in kept if p is not None and not p.empty]
+        if len({each[:2] for each in made}) > 1:
+            said = ["one arm has iso-FLOP curves and the other none"]
+        at = np.array([*losses.values(), *np.full(shares.size, np.nan)])
+        if made and not said:
+            first = made[0][2]
+            at[len(losses) :] = first.loss_at(shares * first.compute.max())
+        law, method = made[0][:2] if made else (MEASURED, INTERPOLATION)
+        for pair_by in data.pairings:
+            found: Rows = {"loss": at, **dict.fromkeys(SAID, np.nan), **BLANK}
+            found |= {"used": False, "reason": "; ".join(said)}
+            if not said:
+                arms = made[0][2], made[1][2]
+                confidence = data.comparison.confidence
+                told = direct(*arms, at, pair=pair_by == "model", confidence=confidence)
+                found = _columns(told)
+            yield {
+                "reference": data.references(losses),
+                "convention": convention,
+                "counted_in": counted_in(law, convention),
+                "law": law,
+                "method": method,
+                "points": DIRECT,
+                "left_out": left_out,
+                "pair_by": pair_by,
+                "status": "",
+                **found,
+            }
+
+
+def _losses(
+    data: Data, metric: str, candidate: str, fitted: Mapping[Key, Mapping[str, Fitted]]
+) -> dict[str, float]:
     """The losses of reference by name: the study's, the headline first, and places in the range.
 
     The same for every specification of a comparison, by the study's own fits.
     """
+    own = next(iter(fitted.values()))
+    baseline, candidate_ = (own.get(name, Fitted()) for name in (data.baseline, candidate))
     stated = [float(loss) for loss in data.comparison.losses(metric)]
-    if baseline.arm is None or candidate.arm is None:
+    if baseline.arm is None or candidate_.arm is None:
         return {f"loss {loss:g}": loss for loss in stated} or {"middle": np.nan}
-    found = losses_of(data.comparison, metric, baseline.arm, candidate.arm)
+    found = losses_of(data.comparison, metric, baseline.arm, candidate_.arm)
     chosen = bool(stated or data.comparison.at_compute)
     at = {f"loss {loss:g}" if chosen else "middle": float(loss) for loss in found}
-    low, high = np.log(reached_by_both(baseline.arm, candidate.arm))
+    low, high = np.log(reached_by_both(baseline.arm, candidate_.arm))
     for place in data.varied.at_loss:
         at[f"place {place:g}"] = round(float(np.exp(low + place * (high - low))), 3)
     return at

@@ -13,6 +13,7 @@ from scipy.interpolate import PchipInterpolator
 
 from isoloss.fit.isoflop import ORDERS, budgets, fit_isoflop
 from isoloss.fit.problem import FitError
+from isoloss.fit.request import ISOFLOP
 from isoloss.fit.settings import Fitting
 from isoloss.multiplier.equal_loss import outside, table_of
 from isoloss.multiplier.influence import Influence
@@ -56,6 +57,20 @@ class Rungs:
             return np.full(losses.shape, np.nan)
         return self._between(np.log(self.loss), np.log(losses))
 
+    def loss_at(self, compute: Floats) -> Floats:
+        """Losses at computes, (K): where `log_compute` is theirs; NaN outside the rungs."""
+        if self.reason:
+            return np.full(compute.shape, np.nan)
+        curve = PchipInterpolator(np.log(self.loss[::-1]), np.log(self.compute[::-1]))
+        found = [curve.solve(at, extrapolate=False) for at in np.log(compute)]
+        ends = {self.compute[0]: self.loss[0], self.compute[-1]: self.loss[-1]}
+        return np.array(
+            [
+                ends.get(at, np.exp(roots[0]) if roots.size else np.nan)
+                for at, roots in zip(compute, found, strict=True)
+            ]
+        )
+
     def slopes(self, losses: Floats) -> Floats:
         """d log C(L) / d log loss of each rung, (K, n), by central differences."""
         x, at = np.log(self.loss), np.log(losses)
@@ -69,6 +84,16 @@ class Rungs:
         inside = (at >= np.log(self.loss[-1])) & (at <= np.log(self.loss[0]))
         found = PchipInterpolator(x[::-1], np.log(self.compute[::-1]))(at)
         return np.where(inside, found, np.nan)
+
+
+def rungs(points: pd.DataFrame, settings: Fitting) -> tuple[str, str, Rungs]:
+    """Law, method and rungs of one arm: minima of its iso-FLOP curves, or else its points."""
+    named = [request.method for request in settings.requests if request.law == ISOFLOP]
+    curve = (named or [PARABOLA])[0]
+    found = budgets_of(points, curve, settings)
+    if found is None:
+        return MEASURED, INTERPOLATION, measured(points)
+    return ISOFLOP, str(found["curve"].iloc[0]), lowest(found)
 
 
 def measured(points: pd.DataFrame) -> Rungs:

@@ -9,8 +9,8 @@ import pandas as pd
 from isoloss.multiplier.choice_names import CHOICES, NAMES, OF
 from isoloss.multiplier.choices import Data, choices
 from isoloss.multiplier.saving import in_words
+from isoloss.multiplier.settings import DIRECT
 
-# A choice as a reader knows it.
 EXACT = 1e-18  # Variance of log M, a specification, that is rounding.
 
 
@@ -31,7 +31,8 @@ def moves(table: pd.DataFrame) -> pd.DataFrame:
     of the interval's width. Option `low` has the lowest median of M, `high` the highest.
     """
     rows = []
-    for key, group in table[table["used"]].groupby(OF, sort=False):
+    for key, used in table[table["used"]].groupby(OF, sort=False):
+        group = _crossed(used)
         log_m = np.log(group["multiplier"])
         with np.errstate(divide="ignore"):
             width = np.log(np.log(group["ci_high"] / group["ci_low"]))
@@ -62,6 +63,18 @@ def moves(table: pd.DataFrame) -> pd.DataFrame:
         .sort_values(["order", "share"], ascending=[True, False], kind="stable", ignore_index=True)
         .drop(columns="order")
     )
+
+
+def _crossed(group: pd.DataFrame) -> pd.DataFrame:
+    """The same with what needs no law under each law and method of the others: it has none to vary,
+    and the choices are compared as if crossed.
+    """
+    direct = group["points"] == DIRECT
+    fitted = group.loc[~direct, ["law", "method"]].drop_duplicates()
+    if fitted.empty or not direct.any():
+        return group
+    each = group[direct].drop(columns=["law", "method"]).merge(fitted, how="cross")
+    return pd.concat([group[~direct], each], ignore_index=True)
 
 
 def _between(values: pd.Series, groups: pd.Series) -> float:

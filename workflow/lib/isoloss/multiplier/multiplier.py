@@ -9,18 +9,8 @@ import numpy as np
 import pandas as pd
 
 from isoloss.fit.along import counted_in, on_axis
-from isoloss.fit.request import ISOFLOP
 from isoloss.fit.settings import Fitting
-from isoloss.multiplier.direct import (
-    INTERPOLATION,
-    MEASURED,
-    PARABOLA,
-    Rungs,
-    budgets_of,
-    direct,
-    lowest,
-    measured,
-)
+from isoloss.multiplier.direct import direct, rungs
 from isoloss.multiplier.equal_loss import Arm, Reached, arm, multiplier, overlap
 from isoloss.multiplier.outliers import leans, off_law
 from isoloss.multiplier.plausible import doubts
@@ -192,19 +182,12 @@ def _directly(
     """Every candidate without a law: between iso-FLOP minima, or else between points."""
     if fitting is None:
         return
-    curves = [request.method for request in fitting.requests if request.law == ISOFLOP]
-    rungs: dict[Any, tuple[str, str, Rungs]] = {}
-    for key, points in by_points.items():
-        found = budgets_of(points, (curves or [PARABOLA])[0], fitting)
-        if found is None:
-            rungs[key] = MEASURED, INTERPOLATION, measured(points)
-        else:
-            rungs[key] = ISOFLOP, found["curve"].iloc[0], lowest(found)
-    for (name, metric, convention), (law, method, candidate) in rungs.items():
+    found = {key: rungs(points, fitting) for key, points in by_points.items()}
+    for (name, metric, convention), (law, method, candidate) in found.items():
         key = baseline, metric, convention
-        if name == baseline or key not in rungs or rungs[key][0] != law:
+        if name == baseline or key not in found or found[key][0] != law:
             continue
-        arms = rungs[key][2], candidate
+        arms = found[key][2], candidate
         named = [{"arm": arm, "law": law} for arm in (baseline, name)]
         yield Pair(
             names=dict(zip(FIT, (metric, convention, law, method), strict=True)),

@@ -96,6 +96,7 @@ class Gate:
 
 
 LEAVE_OUT = ("model", "none")
+DIRECT = "direct"  # of `Varied.points`
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class Varied:
     """What is varied to see how far the multiplier hangs on it, besides the study's own choices.
 
     metrics, conventions: of the study; all where none is named. laws, methods: each law by each
-    method. points: `last`, or the window of a line at the end of a run, as a share of it. at_loss:
+    method. points: `last`, the window of a line at the end of a run, as a share of it, or `direct`:
+    no law is fitted to the study's own points, but arms are compared between them. at_loss:
     places in the range of losses that both arms reached, 0 its low end (in log loss). at_compute:
     the losses that the baseline's law has at these shares of its largest compute. leave_out:
     `model`, each size left out of both arms in turn, or `none`. pair_by: as in `Comparison`.
@@ -129,3 +131,8 @@ class Varied:
                 raise ValueError(
                     f"pair_by: `{value}` is not one of {', '.join(CHOICES['pair_by'])}"
                 )
+
+    @property
+    def selections(self) -> list[str | float]:
+        """The selections of points to which laws are fitted."""
+        return [each for each in self.points if each != DIRECT]

@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from isoloss.multiplier.choice_names import CHOICES, NAMES
+from isoloss.multiplier.settings import DIRECT
 from isoloss.paper import style
 from isoloss.paper.figures import canvas
 from isoloss.units import Floats
@@ -75,7 +76,9 @@ def _rows(
     share = moves.groupby("choice")["share"].mean()
     order = share.sort_values(ascending=False, kind="stable").index
     for column in [*OF, *(name for name in order if name in CHOICES)]:
-        options = [str(option) for option in pd.unique(used.sort_index()[column])]
+        # Without a law there is neither law nor estimator to choose.
+        of = used[used["points"] != DIRECT] if column in ("law", "method") else used
+        options = [str(option) for option in pd.unique(of.sort_index()[column])]
         if not 1 < len(options) <= MOST_OPTIONS:
             continue
         if column in OF:
@@ -85,7 +88,7 @@ def _rows(
         else:
             name = NAMES[column].removeprefix("the ")
             name = f"{name[0].upper()}{name[1:]}: {_percent(share[column])}"
-            medians = used.groupby(column)["multiplier"].median().sort_values(kind="stable")
+            medians = of.groupby(column)["multiplier"].median().sort_values(kind="stable")
             yield column, name, [(str(each), _label(column, str(each))) for each in medians.index]
 
 
@@ -105,6 +108,8 @@ def _label(column: str, option: str) -> str:
         return f"{place} of the losses" if place != option else "middle of the losses"
     if column == "left_out":
         return "all sizes" if option == "none" else f"without {option}"
+    if option == DIRECT:
+        return "direct, without a law"
     if column == "pair_by":
         return "independent arms" if option == "none" else "paired by model"
     return option.replace("_", " ")
