@@ -121,12 +121,14 @@ class Plan:
     """What a design tells of a true multiplier.
 
     ratio: the interval reaches from M / ratio to M x ratio, in the middle of such studies. power:
-    the share of them whose interval excludes 1.
+    the share of them whose interval excludes 1. power_plain: the same of intervals that take one
+    scatter for all sizes (`intervals.delta`).
     """
 
     multiplier: float
     ratio: float
     power: float
+    power_plain: float
 
 
 def ladder(sizes: int, span: float) -> tuple[float, ...]:
@@ -140,10 +142,15 @@ def plan(design: Design, errors: Errors, multiplier: float, confidence: float = 
     products = np.array([[np.sum(h * g) for g in weights] for h in weights])
     spread = products * errors.of_means(design.seeds)
     error = np.sqrt(_difference(spread))
-    half = _half_widths(spread, len(design.computes) - 2, confidence, paired=design.paired)
+    freedom = len(design.computes) - 2
+    plain = _half_widths(spread, freedom, confidence, paired=design.paired)
+    half = plain * np.interp(freedom, list(WIDER), list(WIDER.values()))
     effect = float(np.log(multiplier))
-    told = ndtr((effect - half) / error) + ndtr((-effect - half) / error)
-    return Plan(multiplier, float(np.exp(np.median(half))), float(told.mean()))
+    told, plainly = (
+        float((ndtr((effect - each) / error) + ndtr((-effect - each) / error)).mean())
+        for each in (half, plain)
+    )
+    return Plan(multiplier, float(np.exp(np.median(half))), told, plainly)
 
 
 def _difference(spread: Floats) -> float:
@@ -152,7 +159,7 @@ def _difference(spread: Floats) -> float:
 
 
 def _half_widths(spread: Floats, freedom: int, confidence: float, *, paired: bool) -> Floats:
-    """Half widths of the interval of log M, each as likely as any other.
+    """Half widths of the plain interval of log M, each as likely as any other.
 
     spread: covariance of the arms' log C, (2, 2). freedom: of each arm's scatter.
     """
@@ -165,8 +172,7 @@ def _half_widths(spread: Floats, freedom: int, confidence: float, *, paired: boo
         one, two = (np.ravel(each) for each in np.meshgrid(estimated, estimated))
         both = (spread[0, 0] * one, freedom), (spread[1, 1] * two, freedom)
         variance, degrees = satterthwaite(*both)
-    half = stdtrit(degrees, 0.5 + confidence / 2) * np.sqrt(variance)
-    return np.asarray(half * np.interp(freedom, list(WIDER), list(WIDER.values())))
+    return np.asarray(stdtrit(degrees, 0.5 + confidence / 2) * np.sqrt(variance))
 
 
 def needed(
