@@ -143,7 +143,13 @@ def test_every_comparison_is_drawn_and_has_its_row(root, arms, metrics):
         "conventions": ["c"],
     }
     plotting = read_yaml(root / "config/plotting.yaml")
-    drawn = figure.draw(made["gain"], words, plotting)
+    reported = (
+        made["gain"]
+        .drop_duplicates(["candidate", "metric"])
+        .assign(kind="reported", headline_law=True, pairing="paired", n_points=5)
+    )
+    drawn = figure.draw(made["gain"], reported, words, plotting)
+    assert any("n = 5 pairs" in text.get_text() for text in drawn.texts)
     count = (arms - 1) * metrics
     assert len(drawn.axes) == (count if count <= figure.MOST_PANELS else arms - 1)
     table = TABLES["break_even"](made, words)

@@ -412,14 +412,30 @@ def test_in_a_browser_the_rows_are_shown_searched_filtered_and_sorted(damaged, w
 
 def test_a_figure_of_few_runs_has_a_panel_each_the_worst_first(damaged, root):
     plotting = read_yaml(root / "config/plotting.yaml")
-    figure = quality.figure(damaged[1], damaged[0], "loss", plotting)
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    figure = quality.draw(damaged[1], damaged[0], LABELS, plotting)
+    titles = [axes.get_title().replace("\n", " ") for axes in figure.axes]
     assert titles[:3] == ["nan: unusable", "unread: unusable", "spike: look"]
     assert titles[4:] == ["left: excluded"]
-    assert len(titles[3]) == quality.TITLE
+    assert len(titles[3].replace(" ", "")) <= quality.TITLE
     assert sketch.LOOKS["spike"][0] in {line.get_color() for line in figure.axes[2].lines}
     assert [text.get_text() for text in figure.axes[1].texts] == ["unreadable"]
     assert set(sketch.LOOKS) == set(FLAGS) == set(cleaning.RULES)
+
+
+def test_runs_of_which_a_point_is_logged_are_a_table(root):
+    plotting = read_yaml(root / "config/plotting.yaml")
+    names = ["small", "large"]
+    table = logs(names, n=1)
+    figure = quality.draw([table], verdicts(names), LABELS, plotting)
+    assert figure.axes == []
+    values = [f"{value:.4f}" for value in table["value"]]
+    words = [text.get_text() for text in figure.texts]
+    heads = ["Run", "State", "Step", "Training loss (nats)"]
+    assert words == [*heads, "small", "ok", "1", values[0], "large", "ok", "1", values[1]]
+    for text in figure.texts:
+        box = text.get_window_extent(figure.canvas.get_renderer())
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.x1
 
 
 def test_a_figure_of_many_runs_has_the_worst_and_one_panel_for_all_others(root):
@@ -428,10 +444,12 @@ def test_a_figure_of_many_runs_has_the_worst_and_one_panel_for_all_others(root):
     table = verdicts(names, verdict={"r39": "unusable"}, findings={"r39": "empty"},
                      details={"r39": "no value"})  # fmt: skip
     parts = [logs(names[:20]), logs(names[20:], seed=1)]
-    figure = quality.figure(parts, table, "loss", plotting)
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    figure = quality.draw(parts, table, LABELS, plotting)
+    titles = [axes.get_title().replace("\n", " ") for axes in figure.axes]
     assert titles[0] == "r39: unusable"
-    assert len(titles) == 24 + 2  # the others, and what their colours mean
+    assert len(titles) == 24 + 1  # the others
+    (bar,) = figure.axes[24].child_axes  # what their colours mean
+    assert bar.get_ylabel() == "Curves"
     assert titles[24] == "The other 16 runs"
     (mesh,) = figure.axes[24].collections
     passing = mesh.get_array().filled(0).sum(axis=0)
@@ -443,10 +461,10 @@ def test_the_panel_of_the_others_leaves_out_what_lies_along_another_axis(root):
     names = [f"r{i}" for i in range(30)]
     table = logs(names)
     table.loc[table["run"] == "r29", "step"] = NAN
-    figure = quality.figure([table], verdicts(names), "loss", plotting)
-    assert figure.axes[24].get_title(loc="left") == "5 of the other 6 runs"
-    none = quality.figure([table[:400]], verdicts(names), "loss", plotting)
-    assert none.axes[24].get_title(loc="left") == "0 of the other 6 runs"
+    figure = quality.draw([table], verdicts(names), LABELS, plotting)
+    assert figure.axes[24].get_title() == "5 of the other 6 runs"
+    none = quality.draw([table[:400]], verdicts(names), LABELS, plotting)
+    assert none.axes[24].get_title() == "0 of the other 6 runs"
 
 
 def test_what_is_drawn_of_a_long_curve_has_its_ends_and_extremes():

@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import matplotlib as mpl
 import pytest
 from isoloss.paper import style
@@ -38,18 +40,26 @@ def test_sizes_come_from_the_configuration(plotting):
     assert (params["lines.markersize"], params["savefig.dpi"]) == (13, 72)
 
 
-def test_an_arm_has_one_colour_and_one_marker_whatever_comes_after_it(plotting):
+def test_an_arm_has_one_look_whatever_comes_after_it(plotting):
     few, many = ["base", "new"], ["base", "new", "newer"]
-    for of in (style.arm_colors, style.arm_markers):
-        assert of(plotting, many).items() >= of(plotting, few).items()
-    colors = style.arm_colors(plotting, many)
-    assert len(set(colors.values())) == 3
+    looks = style.arm_styles(plotting, many)
+    assert looks.items() >= style.arm_styles(plotting, few).items()
+    assert len({look["color"] for look in looks.values()}) == 3
 
 
 def test_there_are_more_arms_than_colours_without_an_error(plotting):
     arms = [f"arm-{i}" for i in range(20)]
-    assert list(style.arm_colors(plotting, arms)) == arms
-    assert list(style.arm_markers(plotting, arms)) == arms
+    looks = style.arm_styles(plotting, arms)
+    assert list(looks) == arms
+    assert len({tuple(look.values()) for look in looks.values()}) == 20
+
+
+@pytest.mark.parametrize(("of", "count"), [("arm", 8), ("convention", 11)])
+def test_signs_and_lines_tell_all_apart_in_print_without_colour(plotting, of, count):
+    names = [f"n{i}" for i in range(count)]
+    looks = getattr(style, f"{of}_styles")(plotting, names).values()
+    for key in ("marker", "linestyle"):
+        assert len({look[key] for look in looks}) == count
 
 
 def test_conventions_differ_in_colour_line_and_marker_for_print_without_colour(plotting):
@@ -74,13 +84,17 @@ def seen_by(color, kind):
     r, g, b = rgb
     if kind == "protan":
         return (0.11238 * r + 0.88762 * g, 0.11238 * r + 0.88762 * g, 0.00401 * r - 0.00401 * g + b)
+    if kind == "tritan":  # the same with one plane, an approximation
+        seen = 0.87391 * g + 0.12609 * b
+        return (r + 0.12740 * (g - b), seen, seen)
     return (0.29275 * r + 0.70725 * g, 0.29275 * r + 0.70725 * g, -0.02234 * r + 0.02234 * g + b)
 
 
-@pytest.mark.parametrize("kind", ["protan", "deutan"])
-def test_the_first_two_arms_are_told_apart_by_the_colour_blind(plotting, kind):
-    first, second = (seen_by(color, kind) for color in plotting["colors"][:2])
-    assert sum((a - b) ** 2 for a, b in zip(first, second, strict=True)) ** 0.5 > 0.2
+@pytest.mark.parametrize("kind", ["protan", "deutan", "tritan"])
+def test_the_colours_of_the_first_arms_are_told_apart_by_the_colour_blind(plotting, kind):
+    for first, second in combinations(plotting["colors"][:4], 2):
+        apart = zip(seen_by(first, kind), seen_by(second, kind), strict=True)
+        assert sum((a - b) ** 2 for a, b in apart) ** 0.5 > 0.09, (first, second)
 
 
 def test_every_colour_of_an_arm_stands_out_from_white_paper(plotting):

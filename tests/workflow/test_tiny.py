@@ -75,7 +75,7 @@ def test_every_figure_and_table_is_there_in_every_form(tiny):
     expected = {
         f"figure/tiny/{name}.{form}"
         for name in ("curves", "scaling", "multiplier")
-        for form in ("pdf", "svg", "png")
+        for form in ("pdf", "svg", "png", "txt")
     }
     expected |= {
         f"table/{study}/{name}.{form}"

@@ -58,12 +58,12 @@ SCHEMAS = HOME / "workflow/schemas"
 # What each figure is drawn from, and each table made of: results of these stages.
 FIGURES = {
     "scaling": ["points", "fit", "draws", "multiplier"],
-    "curves": ["curves", "points", "flops", "fit"],
-    "panels": ["curves", "points", "flops", "fit"],
+    "curves": ["curves", "points", "flops", "fit", "draws"],
+    "panels": ["curves", "points", "flops", "fit", "draws"],
     "multiplier": ["multiplier"],
     "positions": ["multiplier"],
     "choices": ["choices", "moves", "comparisons"],
-    "gain": ["gain"],
+    "gain": ["gain", "multiplier"],
     "breakdown": ["breakdown"],
     "overtake": ["overtaking"],
     "quality": ["curves", "quality"],
@@ -388,6 +388,7 @@ def labels(wildcards):
         "metrics": {
             name: metric.get("label", name) for name, metric in metrics.items()
         },
+        "units": {name: metric.get("unit", "nats") for name, metric in metrics.items()},
     }
 
 

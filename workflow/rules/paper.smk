@@ -1,7 +1,7 @@
 # From laws and multipliers to what goes into a paper.
 
 
-# A figure as it is printed (PDF), put on a page (SVG) and shown on a slide (PNG).
+# A figure as it is printed (PDF), put on a page (SVG) and shown on a slide (PNG), with its caption.
 rule figure:
     input:
         unpack(made_of(FIGURES)),
@@ -16,6 +16,7 @@ rule figure:
             labels={"figure": "{figure}"},
         ),
         png="results/figure/{study}/{figure}.png",
+        txt="results/figure/{study}/{figure}.txt",
     log:
         "logs/figure/{study}/{figure}.log",
     conda:

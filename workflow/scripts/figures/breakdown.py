@@ -9,4 +9,5 @@ from matplotlib import rc_context
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
     table = tables.read(files.breakdown, params.schemas["breakdown"])
-    canvas.save(breakdown.draw(table, params.words, params.plotting), snakemake.output)
+    figure = breakdown.draw(table, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, breakdown.caption(table, params.words))

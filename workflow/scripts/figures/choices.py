@@ -8,8 +8,9 @@ from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
-    read = (
+    read = [
         tables.read(files[name], params.schemas[name])
         for name in ("choices", "moves", "comparisons")
-    )
-    canvas.save(choices.draw(*read, params.words, params.plotting), snakemake.output)
+    ]
+    figure = choices.draw(*read, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, choices.caption(read[0], read[2], params.words))

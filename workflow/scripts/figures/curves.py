@@ -11,13 +11,12 @@ from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
-    figure = curves.draw(
-        (tables.read(path, params.schemas["curves"], curves.NEEDED) for path in files.curves),
-        tables.read(files.points, params.schemas["points"]),
-        tables.read(files.flops, params.schemas["flops"]),
-        tables.read(files.fit, params.schemas["fit"]),
-        params.words,
-        params.plotting,
-        read_yaml(Path(files.published)) if files.get("published") else None,
+    logs = (tables.read(path, params.schemas["curves"], curves.NEEDED) for path in files.curves)
+    points, flops, fit, draws = (
+        tables.read(files[name], params.schemas[name])
+        for name in ("points", "flops", "fit", "draws")
     )
-    canvas.save(figure, snakemake.output)
+    said = read_yaml(Path(files.published)) if files.get("published") else None
+    of = params.words, params.plotting
+    figure = curves.draw(logs, points, flops, fit, draws, *of, said)
+    canvas.save(figure, snakemake.output, curves.caption(points, fit, params.words, said))

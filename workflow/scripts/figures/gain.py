@@ -8,5 +8,6 @@ from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
-    table = tables.read(files.gain, params.schemas["gain"])
-    canvas.save(gain.draw(table, params.words, params.plotting), snakemake.output)
+    read = [tables.read(files[name], params.schemas[name]) for name in ("gain", "multiplier")]
+    figure = gain.draw(*read, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, gain.caption(*read, params.words))

@@ -9,4 +9,5 @@ from matplotlib import rc_context
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
     table = tables.read(files.holdout, params.schemas["holdout"])
-    canvas.save(holdout.draw(table, params.words, params.plotting), snakemake.output)
+    figure = holdout.draw(table, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, holdout.caption(table, params.words))

@@ -8,5 +8,6 @@ from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
-    read = (tables.read(files[key], params.schemas[key]) for key in ("points", "isoflop"))
-    canvas.save(isoflop.draw(*read, params.words, params.plotting), snakemake.output)
+    read = [tables.read(files[name], params.schemas[name]) for name in ("points", "isoflop")]
+    figure = isoflop.draw(*read, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, isoflop.caption(*read, params.words))

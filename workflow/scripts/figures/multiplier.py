@@ -9,4 +9,5 @@ from matplotlib import rc_context
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
     table = tables.read(files.multiplier, params.schemas["multiplier"])
-    canvas.save(multiplier.draw(table, params.words, params.plotting), snakemake.output)
+    figure = multiplier.draw(table, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, multiplier.caption(table, params.words))

@@ -9,4 +9,5 @@ from matplotlib import rc_context
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
     table = tables.read(files.overtaking, params.schemas["overtaking"])
-    canvas.save(overtake.draw(table, params.words, params.plotting), snakemake.output)
+    figure = overtake.draw(table, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, overtake.caption(table, params.words))

@@ -6,9 +6,9 @@ from isoloss.paper.figures import canvas, quality
 from isoloss.paper.style import paper
 from matplotlib import rc_context
 
-files, params, output = snakemake.input, snakemake.params, snakemake.output
+files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
     logs = (tables.read(path, params.schemas["curves"]) for path in files.curves)
     runs = tables.read(files.quality, params.schemas["quality"])
-    figure = quality.figure(logs, runs, next(iter(params.words["metrics"])), params.plotting)
-    canvas.save(figure, [output.pdf, output.svg, output.png])
+    figure = quality.draw(logs, runs, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, quality.caption(runs, params.words))

@@ -9,4 +9,5 @@ from matplotlib import rc_context
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
     table = tables.read(files.residuals, params.schemas["residuals"])
-    canvas.save(residuals.draw(table, params.words, params.plotting), snakemake.output)
+    figure = residuals.draw(table, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, residuals.caption(table, params.words))

@@ -11,13 +11,13 @@ from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
-    figure = scaling.draw(
-        *(
-            tables.read(files[name], params.schemas[name])
-            for name in ("points", "fit", "draws", "multiplier")
-        ),
-        params.words,
-        params.plotting,
-        read_yaml(Path(files.published)) if files.get("published") else None,
+    points, fit, draws, multiplier = (
+        tables.read(files[name], params.schemas[name])
+        for name in ("points", "fit", "draws", "multiplier")
     )
-    canvas.save(figure, snakemake.output)
+    said = read_yaml(Path(files.published)) if files.get("published") else None
+    of = params.words, params.plotting
+    figure = scaling.draw(points, fit, draws, multiplier, *of, said)
+    canvas.save(
+        figure, snakemake.output, scaling.caption(points, fit, multiplier, params.words, said)
+    )

@@ -8,5 +8,6 @@ from matplotlib import rc_context
 
 files, params = snakemake.input, snakemake.params
 with job(snakemake), rc_context(paper(params.plotting)):
-    read = (tables.read(files[key], params.schemas[key]) for key in ("points", "surface"))
-    canvas.save(surface.draw(*read, params.words, params.plotting), snakemake.output)
+    read = [tables.read(files[name], params.schemas[name]) for name in ("points", "surface")]
+    figure = surface.draw(*read, params.words, params.plotting)
+    canvas.save(figure, snakemake.output, surface.caption(*read, params.words))

@@ -51,6 +51,31 @@ def band(draws: pd.DataFrame, compute: Floats, confidence: float) -> tuple[Float
     """Pointwise quantiles over the draws of one fit, (K) each at computes (K)."""
     law = LAWS[draws["law"].iloc[0]].along_compute
     drawn = draws.loc[draws["converged"], list(law.parameters)].to_numpy().T[:, :, None]
+    return _middle(law.value(compute, *drawn), confidence)
+
+
+def ratio_band(
+    first: pd.DataFrame, second: pd.DataFrame, compute: Floats, confidence: float
+) -> tuple[Floats, Floats]:
+    """The same of one law's losses over another's, each draw of one with that of its number."""
+    both = []
+    for draws in (first, second):
+        law = LAWS[draws["law"].iloc[0]].along_compute
+        kept = draws[draws["converged"]].set_index("draw")[list(law.parameters)]
+        both.append((law, kept))
+    (law, one), (other, two) = both
+    shared = one.index.intersection(two.index)
+    if shared.empty:
+        nothing = np.full(len(compute), np.nan)
+        return nothing, nothing
+    ratio = law.value(compute, *one.loc[shared].to_numpy().T[:, :, None])
+    ratio /= other.value(compute, *two.loc[shared].to_numpy().T[:, :, None])
+    return _middle(ratio, confidence)
+
+
+def _middle(drawn: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """The quantiles over the draws (B, K) that leave out half of the rest at either end, (K)."""
     tail = (1 - confidence) / 2
-    low, high = np.nanquantile(law.value(compute, *drawn), [tail, 1 - tail], axis=0)
+    quantile = np.nanquantile if np.isnan(drawn).any() else np.quantile  # the first is slow
+    low, high = quantile(drawn, [tail, 1 - tail], axis=0)
     return low, high

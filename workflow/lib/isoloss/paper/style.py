@@ -3,7 +3,7 @@
 `plotting` is config/plotting.yaml: widths in inches, sizes in points.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 RcParams = dict[str, Any]
@@ -53,40 +53,38 @@ def reproducible() -> RcParams:
 
 def paper(plotting: Plotting) -> RcParams:
     """Everything, for figures of a paper."""
-    return (
-        fonts(plotting)
-        | lines(plotting)
-        | reproducible()
-        | {"savefig.dpi": plotting["dpi"], "figure.constrained_layout.use": True}
-    )
+    return fonts(plotting) | lines(plotting) | reproducible() | {"savefig.dpi": plotting["dpi"]}
 
 
-def arm_colors(plotting: Plotting, arms: Iterable[str]) -> dict[str, str]:
-    """One colour for each arm, the baseline first: the same in every figure of a study."""
-    colors = plotting["colors"]
-    return {arm: colors[i % len(colors)] for i, arm in enumerate(arms)}
-
-
-def arm_markers(plotting: Plotting, arms: Iterable[str]) -> dict[str, str]:
-    """One marker for each arm."""
-    markers = plotting["markers"]
-    return {arm: markers[i % len(markers)] for i, arm in enumerate(arms)}
+def arm_styles(plotting: Plotting, arms: Iterable[str]) -> dict[str, RcParams]:
+    """Colour, line and marker of each arm, the baseline first: the same in every figure."""
+    return _styles(arms, plotting["colors"], plotting["lines"], plotting["markers"])
 
 
 def convention_styles(plotting: Plotting, conventions: Iterable[str]) -> dict[str, RcParams]:
-    """Colour, line and marker of each convention, the headline first.
+    """The same of each convention, the headline first."""
+    looks = (plotting[f"convention_{name}"] for name in ("colors", "lines", "markers"))
+    return _styles(conventions, *looks)
 
-    Where there are more conventions than colours, a colour comes back with another line.
+
+def _styles(
+    names: Iterable[str],
+    colors: Sequence[str],
+    lines: Sequence[str | Sequence[float]],
+    markers: Sequence[str],
+) -> dict[str, RcParams]:
+    """Where there are more names than colours, a colour comes back with another line and marker.
+
+    Where lines or markers have run out, they come back one later.
     """
-    colors, dashes = plotting["convention_colors"], plotting["convention_lines"]
-    markers = plotting["convention_markers"]
+    dashes = [line if isinstance(line, str) else (0, tuple(line)) for line in lines]
     return {
         name: {
             "color": colors[i % len(colors)],
-            "linestyle": dashes[(i + i // len(colors)) % len(dashes)],
-            "marker": markers[(i + i // len(colors)) % len(markers)],
+            "linestyle": dashes[(i + i // len(dashes)) % len(dashes)],
+            "marker": markers[(i + i // len(markers)) % len(markers)],
         }
-        for i, name in enumerate(conventions)
+        for i, name in enumerate(names)
     }
 
 

@@ -13,6 +13,7 @@ from isoloss.fit.registry import LAWS
 from isoloss.multiplier.digits import shown
 from isoloss.multiplier.saving import saving
 from isoloss.multiplier.verdict import verdict
+from isoloss.paper.captions import units
 from isoloss.paper.latex import escape, plus_minus
 from isoloss.paper.style import convention_label
 from isoloss.tables import FLOAT_FORMAT, harmless
@@ -53,8 +54,9 @@ def fits(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
     names += ["floor $E$"] if fit["floor"].notna().any() else []
     names += ["exponent $b_2$ beyond the break $d$"] if fit["exponent_after"].notna().any() else []
     caption = (
-        f"Scaling laws {' and '.join(f'$L = {form}$' for form in forms)} ($L$ in nats, $C$ in "
-        f"PFLOP/s-days): {', '.join(names[:-1])} and {names[-1]} with standard errors."
+        f"Scaling laws {' and '.join(f'$L = {form}$' for form in forms)} ($L$ in "
+        f"{' or '.join(units(words))}, $C$ in PFLOP/s-days): {', '.join(names[:-1])} and "
+        f"{names[-1]} with standard errors."
     )
     return Table(fit, text, caption + _untold(fit))
 
@@ -101,8 +103,9 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     confidence = 100 * table["confidence"].iloc[0]
     baseline = escape(words["arms"][table["baseline"].iloc[0]])
     caption = (
-        f"Compute multipliers over {baseline} at equal loss (nats): $C_\\mathrm{{baseline}} / "
-        f"C_\\mathrm{{candidate}}$ with pointwise {confidence:g}\\% intervals. "
+        f"Compute multipliers over {baseline} at equal loss ({' or '.join(units(words))}): "
+        f"$C_\\mathrm{{baseline}} / C_\\mathrm{{candidate}}$ with pointwise {confidence:g}\\% "
+        "intervals. "
         "Saving: $1 - 1 / M$ of the baseline's compute."
     )
     if "All at once" in text:

@@ -1,5 +1,6 @@
 """The multiplier under every combination of choices, sorted, and which choices each is."""
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,18 +9,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from isoloss.multiplier.choice_names import CHOICES, NAMES
 from isoloss.multiplier.settings import DIRECT
-from isoloss.paper import style
-from isoloss.paper.figures import canvas
+from isoloss.paper import captions, style
+from isoloss.paper.figures.arrange import arrange
+from isoloss.paper.figures.sheet import sheet
 from isoloss.units import Floats
 
 OF = ["candidate", "metric"]
 COLUMNS = 1200  # of the matrix, about as many as a page has dots for; more share a column
 FEW = 80  # specifications up to which each has a mark of its own
 MOST_OPTIONS = 26  # of a choice; of more, as of very many metrics, there are no rows
-UPPER, ROW, GAP = 2.0, 0.115, 0.5  # inches: of the curve, of a row, and of a gap, in rows
+UPPER, ROW, GAP = 120.0, 8.3, 0.5  # points: of the curve, of a row; and of a gap, in rows
+LETTERS = 48  # of an option
 
 
 def draw(
@@ -42,17 +46,46 @@ def draw(
         )
     rows = list(_rows(used, moves, words))
     lines = sum(len(options) for _, _, options in rows) + GAP * max(len(rows) - 1, 0)
-    lower = max(ROW * lines, ROW)
-    figure = Figure(figsize=(plotting["width"]["page"], UPPER + lower + 0.5))
-    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [UPPER, lower]})
+    made = sheet(plotting, 1, wide=True, strip=True)
+    made.tall, made.strip_share = UPPER, max(ROW * lines, ROW) / UPPER
+    (above,), (below,) = made.panels, made.strips
     _curve(above, used, plotting)
     _matrix(below, used, rows, plotting)
+    made.axis("y", log=True)
+    made.title(above, _title(used, comparisons))
     baseline = words["arms"][used["baseline"].iloc[0]]
     several = used["candidate"].nunique() > 1
     who = "candidate" if several else words["arms"][used["candidate"].iloc[0]]
-    above.set_ylabel(f"Compute multiplier\nof {who}\nover {baseline}")
-    above.set_title(_title(used, comparisons), loc="left")
-    return figure
+    own = {"marker": "o", "linestyle": "none", "color": plotting["colors"][1], "markersize": 4}
+    return arrange(
+        made,
+        x="Specifications, sorted. Right: share of the variance of log M that each choice moves",
+        y=f"Compute multiplier of {who} over {baseline}{captions.LOG}",
+        handles=[Line2D([], [], **own, label="the study's own")],
+        note=_n(used),
+    )
+
+
+def caption(choices: pd.DataFrame, comparisons: pd.DataFrame, words: Mapping[str, Any]) -> str:
+    """What the figure shows, for whom it stands alone."""
+    used = choices[choices["used"]]
+    return captions.caption(
+        words,
+        "The compute multiplier under every combination of choices, sorted, with pointwise "
+        f"{100 * used['confidence'].iloc[0]:g}% intervals (light), and below a row an option: "
+        "marked where the combination above has it. Dots and upright lines: the study's own "
+        "choices. Right: the share of the variance of log M that is left when all other choices "
+        "are fixed.",
+        f"{_title(used, comparisons)}.",
+        f"{_n(used)}.",
+        "Choices with one option, and those with more than "
+        f"{MOST_OPTIONS}, are left out of the rows.",
+        captions.log_scale("the axis of multipliers"),
+    )
+
+
+def _n(used: pd.DataFrame) -> str:
+    return f"n = {captions.between(used['n_points'])} points of an arm"
 
 
 def _title(used: pd.DataFrame, comparisons: pd.DataFrame) -> str:
@@ -126,10 +159,7 @@ def _curve(axes: Axes, used: pd.DataFrame, plotting: style.Plotting) -> None:
     axes.plot(x, m, "." if few else "-", color=color, markersize=4)
     axes.axhline(1, color="0.4", linewidth=plotting["line"]["thin"], zorder=0)
     own = used["headline"].to_numpy()
-    axes.plot(
-        x[own], m[own], "o", color=plotting["colors"][1], markersize=4, label="the study's own"
-    )
-    axes.legend(loc="upper left")
+    axes.plot(x[own], m[own], "o", color=plotting["colors"][1], markersize=4)
     # Intervals that reach to nowhere would flatten everything else.
     span = np.log([m.min(), m.max()])
     room = max(1.0 * (span[1] - span[0]), 0.05)
@@ -137,7 +167,6 @@ def _curve(axes: Axes, used: pd.DataFrame, plotting: style.Plotting) -> None:
     bottom, top = max(ends[0], span[0] - 2 * room), min(ends[1], span[1] + 2 * room)
     axes.set_ylim(np.exp(min(bottom, span[0]) - 0.02), np.exp(max(top, span[1]) + 0.02))
     axes.set_xlim(-0.5, len(used) - 0.5)
-    canvas.log_axis(axes, "y")
     axes.grid(axis="y")
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
 
@@ -157,7 +186,7 @@ def _matrix(
         for option, label in options:
             _marks(axes, values == option, place, color)
             ticks.append(place)
-            names.append(label)
+            names.append(textwrap.shorten(label, LETTERS, placeholder="…"))
             place += 1
         middle = place - (len(options) + 1) / 2
         axes.text(
@@ -170,9 +199,6 @@ def _matrix(
     for at in np.flatnonzero(used["headline"].to_numpy()).tolist():
         axes.axvline(at, color=plotting["colors"][1], linewidth=plotting["line"]["thin"])
     axes.tick_params(axis="y", length=0, labelsize=plotting["font"]["small"])
-    axes.set_xlabel(
-        "Specifications, sorted. Right: share of the variance of log M that each choice moves"
-    )
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
     axes.set_xlim(-0.5, count - 0.5)

@@ -1,69 +1,114 @@
 """The compute multiplier against the baseline's compute, to an extrapolated budget."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from isoloss.paper import style
-from isoloss.paper.figures import canvas
+from isoloss.paper import captions, style
+from isoloss.paper.figures import forest
+from isoloss.paper.figures.arrange import arrange
+from isoloss.paper.figures.sheet import sheet
 
 MOST_PANELS = 12  # curves; of more comparisons there is a row each
-ROW, COLUMNS = 0.12, 4  # inches a row of the forest; its panels side by side
 
 
-def draw(gain: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotting) -> Figure:
+def draw(
+    gain: pd.DataFrame, multiplier: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotting
+) -> Figure:
     """Of the headline's convention: a panel a comparison, or rows of many in a forest plot.
 
     Dark: the interval of the multiplier; light: where another pair of runs would lie. Full lines
-    and dots: what both arms reached; dashed and hollow: extrapolated.
+    and dots: what both arms reached; dashed and hollow: extrapolated. multiplier: says n.
     """
     gain = gain[gain["convention"] == words["conventions"][0]]
     pairs = list(gain.groupby(["candidate", "metric"], sort=False))
+    n = captions.pairs(_of(multiplier, words))
     if len(pairs) > MOST_PANELS:
-        return _forest(gain, words, plotting)
-    figure, panels = canvas.panels(plotting, len(pairs), share_y=True)
+        return _forest(gain, n, words, plotting)
+    made = sheet(plotting, len(pairs), share="y")
     several = gain["candidate"].nunique() > 1
-    colors = style.arm_colors(plotting, words["arms"])
-    for ((candidate, metric), table), axes in zip(pairs, panels, strict=True):
-        _curve(axes, table, colors[str(candidate)])
+    looks = style.arm_styles(plotting, words["arms"])
+    for ((candidate, metric), table), axes in zip(pairs, made.panels, strict=True):
+        _curve(axes, table, looks[str(candidate)]["color"])
         axes.axhline(1, color="0.4", linewidth=plotting["line"]["thin"], zorder=1)
-        if len(pairs) > 1:
-            name = f"{words['arms'][candidate]}, " if several else ""
-            axes.set_title(f"{name}{words['metrics'][metric]}")
-    low, high = _limits(gain)
-    for axes in panels:
-        axes.set_ylim(low, high)
-        canvas.log_axis(axes, "x")
-        canvas.log_axis(axes, "y")
-    size = plotting["font"]["size"]
+        name = [words["arms"][candidate]] * several
+        name += [words["metrics"][metric]] * (len(words["metrics"]) > 1)
+        made.title(axes, ", ".join(name))
+    made.limits("y", *_limits(gain))
+    made.axis("x", log=True)
+    made.axis("y", log=True)
     baseline = words["arms"][gain["baseline"].iloc[0]]
     who = "candidate" if several else words["arms"][gain["candidate"].iloc[0]]
-    label = canvas.compute_label(gain["counted_in"].iloc[0])
-    figure.supxlabel(f"{label} of {baseline}", fontsize=size)
-    figure.supylabel(f"Compute multiplier of {who} over {baseline}", fontsize=size)
-    handles, labels = panels[0].get_legend_handles_labels()
-    columns = 2 if len(pairs) == 1 else len(labels)
-    figure.legend(handles, labels, loc="outside upper center", ncols=columns, columnspacing=1)
-    return figure
+    return arrange(
+        made,
+        x=f"Compute of {baseline} (PFLOP/s-days, "
+        f"{style.convention_label(gain['counted_in'].iloc[0])}){captions.LOG}",
+        y=f"Compute multiplier of {who} over {baseline}{captions.LOG}",
+        handles=_handles(gain, "0.3" if several else looks[pairs[0][0][0]]["color"]),
+        note=n,
+    )
+
+
+def caption(gain: pd.DataFrame, multiplier: pd.DataFrame, words: Mapping[str, Any]) -> str:
+    """What the figure shows, for whom it stands alone."""
+    gain = gain[gain["convention"] == words["conventions"][0]]
+    baseline = words["arms"][gain["baseline"].iloc[0]]
+    counted = gain["counted_in"].iloc[0]
+    many = len(gain[["candidate", "metric"]].drop_duplicates()) > MOST_PANELS
+    signs = (
+        "Filled: at the largest compute that both arms reached. Hollow: extrapolated to "
+        f"{gain['compute_pflop_s_days'].max():.3g} PFLOP/s-days. Thick: the interval of the "
+        "multiplier; thin: where another pair of runs would lie."
+        if many
+        else "Full line: what both arms reached; dashed: extrapolated. Dark: the interval of the "
+        "multiplier; light: where another pair of runs would lie."
+    )
+    return captions.caption(
+        words,
+        f"Compute multiplier over {baseline} against the compute of {baseline}: above 1 the "
+        f"candidate needs less. {signs}",
+        f"{captions.pairs(_of(multiplier, words))}.",
+        captions.compute(counted),
+        captions.interval(gain),
+        "Conventions other than the headline's are left out." * (len(words["conventions"]) > 1),
+        captions.log_scale("multipliers" if many else "both axes"),
+    )
+
+
+def _of(multiplier: pd.DataFrame, words: Mapping[str, Any]) -> pd.DataFrame:
+    """The reported rows of the headline."""
+    return multiplier[
+        (multiplier["convention"] == words["conventions"][0])
+        & (multiplier["kind"] == "reported")
+        & multiplier["headline_law"]
+    ]
+
+
+def _handles(gain: pd.DataFrame, color: str) -> list[Artist]:
+    percent = f"{100 * gain['confidence'].iloc[0]:g}%"
+    return [
+        Patch(color=color, alpha=0.13, linewidth=0, label=f"another pair of runs, {percent}"),
+        Patch(color=color, alpha=0.43, linewidth=0, label=f"the multiplier, {percent}"),
+        Line2D([], [], color=color, linestyle="--", linewidth=0.8, label="extrapolated"),
+        Line2D([], [], color=color, label="reached by both arms"),
+    ]
 
 
 def _curve(axes: Axes, table: pd.DataFrame, color: str) -> None:
     x = table["compute_pflop_s_days"]
-    percent = f"{100 * table['confidence'].iloc[0]:g}%"
-    for ends, alpha, label in (
-        (("predicted_low", "predicted_high"), 0.13, f"another pair of runs, {percent}"),
-        (("ci_low", "ci_high"), 0.3, f"the multiplier, {percent}"),
-    ):
+    for ends, alpha in ((("predicted_low", "predicted_high"), 0.13), (("ci_low", "ci_high"), 0.3)):
         low, high = (table[end] for end in ends)
-        axes.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0, label=label)
+        axes.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0)
     seen = table["multiplier"].where(~table["extrapolated"])
-    axes.plot(x, table["multiplier"], "--", color=color, linewidth=0.8, label="extrapolated")
-    axes.plot(x, seen, "-", color=color, label="reached by both arms")
+    axes.plot(x, table["multiplier"], "--", color=color, linewidth=0.8)
+    axes.plot(x, seen, "-", color=color)
     axes.set_xlim(x.min(), x.max())
 
 
@@ -76,45 +121,43 @@ def _limits(gain: pd.DataFrame) -> tuple[float, float]:
     return 0.98 * min(least, m.min(), 0.99), 1.02 * max(most, m.max(), 1.01)
 
 
-def _forest(gain: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotting) -> Figure:
+def _forest(
+    gain: pd.DataFrame, n: str, words: Mapping[str, Any], plotting: style.Plotting
+) -> Figure:
     """A panel a candidate, a row a metric: at the largest compute of both, and at the budget."""
     candidates = [arm for arm in words["arms"] if arm in set(gain["candidate"])]
     metrics = [name for name in words["metrics"] if name in set(gain["metric"])]
-    columns = min(len(candidates), COLUMNS)
-    rows = math.ceil(len(candidates) / columns)
-    height = rows * (ROW * len(metrics) + 0.35) + 0.7
-    width = plotting["width"]["page"]
-    figure = Figure(figsize=(width, height))
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    colors = style.arm_colors(plotting, words["arms"])
-    for candidate, axes in zip(candidates, grid, strict=False):
+    made = forest.panels(plotting, words, candidates, len(metrics), 2)
+    looks = style.arm_styles(plotting, words["arms"])
+    for candidate, axes in zip(candidates, made.panels, strict=True):
         mine = gain[gain["candidate"] == candidate]
-        of_metric = mine.groupby("metric", sort=False)
         seen = mine[~mine["extrapolated"]].groupby("metric", sort=False)
-        _rows(axes, of_metric.tail(1), metrics, 0.18, colors[candidate])
-        _rows(axes, seen.tail(1), metrics, -0.18, colors[candidate])
-        axes.axvline(1, color="0.4", linewidth=plotting["line"]["thin"], zorder=0)
-        axes.set_yticks(range(len(metrics)), [words["metrics"][name] for name in metrics])
-        axes.set_ylim(len(metrics) - 0.5, -0.5)
-        axes.set_xlim(*_limits(_ends(gain)))
-        axes.grid(axis="x")
-        if len(candidates) > 1:
-            axes.set_title(words["arms"][candidate])
-        canvas.log_axis(axes, "x")
-    for unused in grid[len(candidates) :]:
-        unused.remove()
-    size = plotting["font"]["size"]
+        for rows, shift in ((mine.groupby("metric", sort=False), 0.2), (seen, -0.2)):
+            _rows(axes, rows.tail(1), metrics, shift, looks[candidate]["color"])
+    made.limits("x", *_limits(_ends(gain)))
+    forest.label_rows(made, [words["metrics"][name] for name in metrics])
+    made.axis("x", log=True)
     budget = gain["compute_pflop_s_days"].max()
     baseline = words["arms"][gain["baseline"].iloc[0]]
     convention = style.convention_label(gain["counted_in"].iloc[0])
-    figure.supxlabel(f"Compute multiplier over {baseline}", fontsize=size)
-    figure.suptitle(
-        "Filled: at the largest compute that both arms reached. Hollow: extrapolated to "
-        f"{budget:.3g} PFLOP/s-days ({convention}).\nThick: the multiplier; thin: another pair of "
-        "runs.",
-        fontsize=size,
+    sign: dict[str, Any] = {"color": "0.3", "marker": "o", "markersize": 3, "linewidth": 1.1}
+    of = f" of {words['arms'][candidates[0]]}" if len(candidates) == 1 else ""
+    return arrange(
+        made,
+        x=f"Compute multiplier{of} over {baseline}{captions.LOG}",
+        handles=[
+            Line2D([], [], **sign, label="at the largest compute that both arms reached"),
+            Line2D(
+                [],
+                [],
+                **sign,
+                markerfacecolor="white",
+                label=f"extrapolated to {budget:.3g} PFLOP/s-days ({convention})",
+            ),
+            Line2D([], [], color="0.3", linewidth=0.4, label="another pair of runs"),
+        ],
+        note=f"{n}; thick: {100 * gain['confidence'].iloc[0]:g}% intervals of the multiplier",
     )
-    return figure
 
 
 def _ends(gain: pd.DataFrame) -> pd.DataFrame:

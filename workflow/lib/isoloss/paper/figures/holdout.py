@@ -7,59 +7,84 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from isoloss.paper import style
-from isoloss.paper.figures import canvas
+from isoloss.paper import captions, style
+from isoloss.paper.figures.arrange import arrange
+from isoloss.paper.figures.sheet import line_handle, sheet
 
-SWATCH: dict[str, Any] = {"linewidth": 4, "solid_capstyle": "butt"}  # a colour, and no line
+# How the signs of the first law, the second, ... are filled.
+FILLS = ("full", "none", "left", "right", "bottom", "top")
 
 
 def draw(holdout: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotting) -> Figure:
     """A panel a metric, of the headline convention: error in % of the loss against the reach.
 
     Each point is a size that the law was fitted without, predicted from the smaller ones; the
-    reach is its compute over the largest fitted. Colours are arms, markers laws.
+    reach is its compute over the largest fitted. Colours and signs are arms, fills laws.
     """
-    headline = words["conventions"][0]
-    here = holdout[holdout["convention"] == headline]
-    colors = style.arm_colors(plotting, words["arms"])
-    laws = list(dict.fromkeys(zip(here["law"], here["method"], strict=True)))
-    figure, panels = canvas.panels(plotting, len(words["metrics"]), share_x=True, share_y=True)
-    for (metric, label), axes in zip(words["metrics"].items(), panels, strict=True):
+    here = holdout[holdout["convention"] == words["conventions"][0]]
+    looks = style.arm_styles(plotting, words["arms"])
+    laws = _laws(here)
+    made = sheet(plotting, len(words["metrics"]), share="xy")
+    for (metric, label), axes in zip(words["metrics"].items(), made.panels, strict=True):
         axes.axhline(0, color="0.4", linewidth=plotting["line"]["thin"], zorder=0)
-        for (law, method), look in zip(laws, _looks(plotting), strict=False):
-            for arm in words["arms"]:
-                mine = here[
-                    (here[["metric", "arm", "law", "method"]] == [metric, arm, law, method]).all(
-                        axis=1
-                    )
-                ]
-                axes.plot(mine["reach"], 100 * mine["log_error"], color=colors[arm], **look)
-        if len(panels) > 1:
-            axes.set_title(label)
-    for axes in panels:
-        canvas.log_axis(axes, "x")
+        rows = here[here["metric"] == metric]
+        for number, (law, method) in enumerate(laws):
+            mine = rows[(rows["law"] == law) & (rows["method"] == method)]
+            for arm, look in looks.items():
+                points = mine[mine["arm"] == arm]
+                sign = {"marker": look["marker"], "color": look["color"], "linestyle": "none"}
+                axes.plot(points["reach"], 100 * points["log_error"], **sign, **_fill(number))
+        if len(made.panels) > 1:
+            made.title(axes, label)
         axes.grid(which="major")
-    size = plotting["font"]["size"]
-    figure.supxlabel("Compute over the largest fitted", fontsize=size)
-    figure.supylabel("Measured loss above the prediction (%)", fontsize=size)
+    made.axis("x", log=True)
+    made.axis("y", log=False)
     handles = [
-        Line2D([], [], color=colors[arm], label=name, **SWATCH)
-        for arm, name in words["arms"].items()
+        line_handle({**look, "linestyle": "none"}, words["arms"][arm])
+        for arm, look in looks.items()
     ]
-    for (law, method), look in zip(laws, _looks(plotting), strict=False):
+    for number, (law, method) in enumerate(laws):
         name = law if method == laws[0][1] else f"{law}, {method}"
-        handles.append(Line2D([], [], color="0.3", label=name.replace("_", " "), **look))
-    long = sum(len(str(handle.get_label())) + 6 for handle in handles) > 60 * len(panels)
-    columns = 2 if long and len(panels) < 3 else len(handles)
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1)
-    return figure
+        sign = {"marker": "o", "color": "0.3", "linestyle": "none"}
+        label = f"law {name}".replace("_", " ")
+        handles.append(Line2D([], [], label=label, **sign, **_fill(number)))
+    return arrange(
+        made,
+        x=f"Compute over the largest fitted{captions.LOG}",
+        y="Measured loss above the prediction (%)",
+        handles=handles,
+        note=_n(here),
+    )
 
 
-def _looks(plotting: style.Plotting) -> list[dict[str, Any]]:
-    """How the points of each law look: filled, then open, by the markers of the conventions."""
-    fills: list[dict[str, Any]] = [{}, {"markerfacecolor": "none"}]
-    return [
-        {"marker": marker, "linestyle": "none", "markersize": 4, **fill}
-        for marker in plotting["convention_markers"]
-        for fill in fills
-    ]
+def caption(holdout: pd.DataFrame, words: Mapping[str, Any]) -> str:
+    """What the figure shows, for whom it stands alone."""
+    here = holdout[holdout["convention"] == words["conventions"][0]]
+    return captions.caption(
+        words,
+        "Extrapolation check: the largest budgets as predicted by laws that were fitted to the "
+        "smaller ones, against how far beyond those they lie. Above zero the measured loss is "
+        "higher than predicted. Signs tell the arms apart, their fills the laws. No intervals are "
+        "drawn.",
+        f"{_n(here)}.",
+        captions.compute(words["conventions"][0]),
+        captions.log_scale("the level axis"),
+    )
+
+
+def _n(here: pd.DataFrame) -> str:
+    sizes = here.groupby(["arm", "metric", "law", "method"]).size()
+    return f"n = {captions.between(sizes)} predicted sizes of each arm and law"
+
+
+def _laws(here: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(dict.fromkeys(zip(here["law"], here["method"], strict=True)))
+
+
+def _fill(number: int) -> dict[str, Any]:
+    return {
+        "fillstyle": FILLS[number % len(FILLS)],
+        "markerfacecoloralt": "white",
+        "markersize": 4.5,
+        "markeredgewidth": 0.7,
+    }

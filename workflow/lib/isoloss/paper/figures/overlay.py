@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from isoloss.paper import style
 
@@ -39,11 +40,15 @@ def published_lines(
             "-",
             color=GREY,
             linewidth=plotting["line"]["thin"],
-            label="_" * bool(seen) + LABEL,
             zorder=1.5,
         )
         seen.add(key)
     return len(seen)
+
+
+def published_handle(plotting: style.Plotting) -> Line2D:
+    """What stands for those lines in a legend."""
+    return Line2D([], [], color=GREY, linewidth=plotting["line"]["thin"], label=LABEL)
 
 
 def published_multiplier(

@@ -13,33 +13,36 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from isoloss.cleaning.advice import findings, state, worst_first
-from isoloss.paper import sketch, style
-from isoloss.paper.figures import canvas
+from isoloss.paper import captions, sketch, style
+from isoloss.paper.figures import finals
+from isoloss.paper.figures.arrange import arrange
+from isoloss.paper.figures.sheet import Sheet, sheet
 from isoloss.units import Floats
 
 COLUMNS, ROWS = 4, 6  # panels at most
-HEIGHT = 1.25  # inches: a row of panels; and the margins
-TOP, BOTTOM, LEFT, RIGHT = 0.45, 0.4, 0.48, 0.08
-OTHERS, GAP, BAR = 1.9, 0.35, 0.75  # inches: the panel of the others, above it, right of it
+TALL, OTHERS = 58.0, 120.0  # points: of a panel, and of that of the others
 DETAIL, MARKS = 200, 40  # places along a panel at which a curve, and signs, are drawn
-# Highest over lowest from which ticks are powers of ten; 1, 2 and 5; below, evenly spaced.
-FAR, NEAR = 30, 4
 TITLE = 28  # letters above a panel
 PER_DECADE, LINES = 100, 120  # of the panel of the others: fields along log step and log loss
 COLORS = {"unusable": "#B22222", "look": "#B8670B", "ok": "#222222", "excluded": "#888888"}
 CURVES = ("#0072B2", "#56B4E9", "#003A5C")
 
 
-def figure(
-    logs: Iterable[pd.DataFrame], quality: pd.DataFrame, metric: str, plotting: style.Plotting
+def draw(
+    logs: Iterable[pd.DataFrame],
+    quality: pd.DataFrame,
+    words: Mapping[str, Any],
+    plotting: style.Plotting,
 ) -> Figure:
-    """A panel each for the worst runs, and one for the curves of `metric` of all others.
+    """A panel each for the worst runs, and one for the curves of all others, of the first metric.
 
     logs: curves to draw (columns `sketch.NEEDED`), part by part; a run's values are in one part.
+    Where no run has a curve, their points are a table.
     """
+    metric = next(iter(words["metrics"]))
     runs = worst_first(quality.to_dict("records"))
     worst, others = runs[: COLUMNS * ROWS], runs[COLUMNS * ROWS :]
     names = [run["run"] for run in worst]
@@ -49,55 +52,67 @@ def figure(
         near.append(part[mine])
         if others:
             far.append(sketch.sketched(part[~mine], [metric]))
-    lines = -(-len(worst) // COLUMNS)
-    extra = OTHERS + GAP if others else 0.0
-    width, height = plotting["width"]["page"], TOP + lines * HEIGHT + extra + BOTTOM
-    made = Figure(figsize=(width, height))
-    grid = made.add_gridspec(
-        lines,
-        COLUMNS,
-        left=LEFT / width,
-        right=1 - RIGHT / width,
-        top=1 - TOP / height,
-        bottom=(BOTTOM + extra) / height,
-        hspace=0.42,
-        wspace=0.25,
-    )
-    made.set_layout_engine("none")  # the places are given
-    panels = grid.subplots(squeeze=False).ravel()
-    for unused in panels[len(worst) :]:
-        unused.remove()
+    drawn = pd.concat(near)
+    if not others and not drawn.duplicated(["run", "metric"]).any():
+        return finals.draw(drawn, worst, words, plotting)
+    made = sheet(plotting, len(worst), wide=True, columns=COLUMNS)
+    made.tall = TALL
     seen = set[str]()
-    by_run = {str(run): log for run, log in pd.concat(near).groupby("run", observed=True)}
-    for run, axes in zip(worst, panels, strict=False):
-        _panel(axes, run, by_run.get(run["run"]), plotting, seen)
+    by_run = {str(run): log for run, log in drawn.groupby("run", observed=True)}
+    for run, axes in zip(worst, made.panels, strict=True):
+        _panel(made, axes, run, by_run.get(run["run"]), plotting, seen)
     if others:
-        wide = 1 - (LEFT + RIGHT + BAR) / width
-        place = (LEFT / width, BOTTOM / height, wide, OTHERS / height)
-        _others(made.add_axes(place), sketch.joined(far), len(others), plotting)
-    _legend(made, [name for name in sketch.LOOKS if name in seen], height)
-    font = plotting["font"]["size"]
-    made.text(0.5, 0.08 / height, "Step (tokens or compute without it)", ha="center", size=font)
-    made.text(0.04 / width, 0.5, "Loss (nats)", va="center", rotation=90, size=font)
-    return made
-
-
-def _legend(figure: Figure, reasons: Sequence[str], height: float) -> None:
-    handles = [Line2D([], [], color=CURVES[0], label="kept")] + [
-        Line2D([], [], linestyle="", color=color, marker=marker, markersize=4, label=name)
-        for name, (color, marker) in ((name, sketch.LOOKS[name]) for name in reasons)
-    ]
-    figure.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 1 - 0.02 / height),
-        ncols=len(handles),
-        columnspacing=1,
-        handletextpad=0.3,
+        made.below, made.below_tall = made.figure.add_axes((0, 0, 1, 1)), OTHERS
+        _others(made, sketch.joined(far), len(others), plotting)
+    reasons = [name for name in sketch.LOOKS if name in seen]
+    return arrange(
+        made,
+        x=f"Step (tokens or compute without it){captions.LOG}",
+        y=f"{captions.loss(words) if len(words['metrics']) == 1 else _units(words)}{captions.LOG}",
+        handles=_handles(reasons),
+        note=f"n = {len(runs):,} runs" + f", the worst {len(worst)} above" * bool(others),
     )
+
+
+def caption(quality: pd.DataFrame, words: Mapping[str, Any]) -> str:
+    """What the figure shows, for whom it stands alone."""
+    runs = len(quality)
+    more = runs - min(runs, COLUMNS * ROWS)
+    points = int(quality["values"].max()) <= len(words["metrics"])
+    return captions.caption(
+        words,
+        "The runs, the worst first: state, place and losses of the one point that each logs."
+        if points
+        else "The curves of the runs, the worst first: lines are the kept values, signs the "
+        "flagged ones by reason, from 1% of the run on or from the first flagged value. Values "
+        "without a finite number, and those far above the others, are at the upper edge of their "
+        "panel.",
+        f"The last panel shows how many of the other {more:,} runs' curves of "
+        f"{next(iter(words['metrics'].values()))} pass where."
+        if more
+        else "",
+        f"n = {runs:,} runs. As logged: no convention enters, and there are no intervals.",
+        f"Flagged values: {int(quality['flagged'].sum()):,} of {int(quality['values'].sum()):,}; "
+        f"runs kept out of the fits: {int((~quality['used']).sum())}.",
+        "" if points else captions.log_scale("both axes"),
+    )
+
+
+def _units(words: Mapping[str, Any]) -> str:
+    return f"Loss ({' or '.join(captions.units(words))})"
+
+
+def _handles(reasons: Sequence[str]) -> list[Line2D]:
+    return [Line2D([], [], color=CURVES[0], label="kept")] + [
+        Line2D([], [], linestyle="", color=color, marker=marker, markersize=4, label=label)
+        for label, (color, marker) in (
+            (name.replace("_", " "), sketch.LOOKS[name]) for name in reasons
+        )
+    ]
 
 
 def _panel(
+    made: Sheet,
     axes: Axes,
     run: Mapping[str, Any],
     log: pd.DataFrame | None,
@@ -106,7 +121,7 @@ def _panel(
 ) -> None:
     small = plotting["font"]["small"]
     axes.tick_params(labelsize=small - 1, pad=1.5, length=2, which="both")
-    axes.set_title(_title(run), fontsize=small, color=COLORS[state(run)], loc="left", y=1)
+    made.title(axes, _title(run), color=COLORS[state(run)])
     if log is None:
         axes.set(xticks=[], yticks=[])
         what = findings(run)[0][0] if run["findings"] else "nothing logged"
@@ -137,7 +152,7 @@ def _panel(
         size = 2.5 if marker != "." else 3.5
         axes.plot(x, y, marker, color=color, markersize=size, clip_on=False, zorder=3)
     axes.set_ylim(low, high)
-    _axes(axes, log["x"])
+    _axes(made, axes, log["x"])
 
 
 def _title(run: Mapping[str, Any]) -> str:
@@ -148,15 +163,16 @@ def _title(run: Mapping[str, Any]) -> str:
     return name + what
 
 
-def _others(axes: Axes, sketches: sketch.Sketches, count: int, plotting: style.Plotting) -> None:
+def _others(made: Sheet, sketches: sketch.Sketches, count: int, plotting: style.Plotting) -> None:
     """How many curves pass through each field of log step and log loss."""
-    small = plotting["font"]["small"]
+    assert made.below is not None
+    axes, small = made.below, plotting["font"]["small"]
     axes.tick_params(labelsize=small - 1, pad=1.5, length=2, which="both")
     column, value, drawn = _passing(sketches)
     title = (
         f"The other {count:,} runs" if drawn == count else f"{drawn:,} of the other {count:,} runs"
     )
-    axes.set_title(title, fontsize=small, loc="left", y=1)
+    made.title(axes, title)
     if not drawn:
         axes.set(xticks=[], yticks=[])
         return
@@ -176,12 +192,9 @@ def _others(axes: Axes, sketches: sketch.Sketches, count: int, plotting: style.P
         rasterized=True,
     )
     axes.set_ylim(up[0], up[-1])
-    _axes(axes, pd.Series(across))
-    place = axes.get_position()
-    inch = place.width / (plotting["width"]["page"] - LEFT - RIGHT - BAR)
-    assert isinstance(axes.figure, Figure)
-    beside = axes.figure.add_axes((place.x1 + 0.15 * inch, place.y0, 0.1 * inch, place.height))
-    bar = axes.figure.colorbar(picture, cax=beside)
+    _axes(made, axes, pd.Series(across))
+    beside = axes.inset_axes((1.01, 0, 0.012, 1))
+    bar = made.figure.colorbar(picture, cax=beside)
     bar.set_label("Curves", size=small)
     bar.ax.tick_params(labelsize=small - 1, pad=1.5, length=2, which="both")
     bar.ax.yaxis.set_minor_locator(NullLocator())
@@ -207,24 +220,13 @@ def _passing(sketches: sketch.Sketches) -> tuple[sketch.Ints, Floats, int]:
     return np.concatenate(columns), np.concatenate(values), len(chosen)
 
 
-def _axes(axes: Axes, x: pd.Series) -> None:
+def _axes(made: Sheet, axes: Axes, x: pd.Series) -> None:
     """Logarithmic axes with a few ticks each."""
     x = x[x > 0]
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    made.axis("x", log=True, of=[axes])
+    made.axis("y", log=True, of=[axes])
     if len(x):
         axes.set_xlim(x.min() / 1.1, x.max() * 1.1)
-    for axis in (axes.xaxis, axes.yaxis):
-        low, high = axis.get_view_interval()
-        if high >= FAR * low:
-            axis.set_major_locator(LogLocator(numticks=4))
-            axis.set_major_formatter(LogFormatterMathtext())
-        else:
-            far = high >= NEAR * low
-            few = LogLocator(subs=(1, 2, 5)) if far else MaxNLocator(4, steps=[1, 2, 2.5, 5, 10])
-            axis.set_major_locator(few)
-            axis.set_major_formatter(canvas.PlainNumbers())
-        axis.set_minor_locator(NullLocator())
     axes.grid(which="major")
 
 
