@@ -23,6 +23,7 @@ from isoloss.fit.problem import FitError, FitStatus, refit
 from isoloss.fit.registry import LAWS
 from isoloss.fit.request import Request, require
 from isoloss.fit.settings import Fitting
+from isoloss.multiplier.curvature import law_in_doubt
 from isoloss.multiplier.direct import INTERPOLATION, MEASURED, direct, rungs
 from isoloss.multiplier.equal_loss import Arm, arm, multiplier
 from isoloss.multiplier.multiplier import losses_of, reached_by_both
@@ -291,6 +292,7 @@ def _multiplied(
         confidence=data.comparison.confidence,
         interval=data.comparison.interval if own else "auto",
     )
+    made = law_in_doubt(made, (pair[0], pair[1]), pair_by=pair_by == "model")
     return _columns(made)
 
 

@@ -242,10 +242,8 @@ def log_interval(
 
     delta_t pairs the sizes that both arms have; the others pair arms that have the same sizes.
     """
-    clustered = any(len(set(a.run)) < len(a.run) for a in arms)
+    shared, clustered, paired = sharing(arms, pair_by=pair_by)
     sizes = _sizes_of(arms) if clustered else [a.model for a in arms]
-    paired = pair_by and not alone(sizes[0], sizes[1])
-    shared = sizes if paired else [a.run for a in arms]
     log_c = [a.law.log_inverse(losses, *a.parameters) for a in arms]
     chosen = _choose(arms, clustered) if interval == "auto" else interval
 
@@ -271,8 +269,8 @@ def log_interval(
         reason = "a Huber fit has no interval but draws_t and percentile"
         return log_c, whole(none(losses.size, reason))
     partly = chosen == "delta_t" and not clustered
-    if partly and pair_by:
-        shared = sizes
+    if pair_by and not (partly or paired):
+        shared = [a.run for a in arms]
     first, second = (influence(a, losses, by) for a, by in zip(arms, shared, strict=True))
     if first is None or second is None:
         return log_c, unknown
@@ -280,6 +278,17 @@ def log_interval(
         return log_c, paired_interval(first, second, confidence, pair=pair_by)
     method = delta if chosen == "delta_t" else jackknife
     return log_c, whole(method(log_c[0] - log_c[1], first, second, confidence, paired=paired))
+
+
+def sharing(arms: Arms, *, pair_by: bool) -> tuple[list[tuple[str, ...]], bool, bool]:
+    """Labels of the points of both arms that share errors, whether runs have several points, and
+    whether every label has both arms.
+    """
+    clustered = any(len(set(a.run)) < len(a.run) for a in arms)
+    sizes = _sizes_of(arms) if clustered else [a.model for a in arms]
+    paired = pair_by and not alone(sizes[0], sizes[1])
+    by_size = paired or (pair_by and not clustered)
+    return sizes if by_size else [a.run for a in arms], clustered, paired
 
 
 def _sizes_of(arms: Arms) -> list[tuple[str, ...]]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from isoloss.fit.along import counted_in, on_axis
 from isoloss.fit.settings import Fitting
+from isoloss.multiplier.curvature import law_in_doubt
 from isoloss.multiplier.direct import direct, rungs
 from isoloss.multiplier.equal_loss import Arm, Reached, arm, multiplier, overlap
 from isoloss.multiplier.outliers import leans, off_law
@@ -47,8 +48,9 @@ def multipliers(
     interval is `settings.interval`; other laws have `auto`. `simultaneous` counts the comparisons
     that are looked at together: candidates x metrics under that law and convention. `ci_low` and
     `ci_high` hold one by one, `ci_low_simultaneous` and `ci_high_simultaneous`, at reported losses,
-    for all of them at once (Sidak 1967, doi:10.1080/01621459.1967.10482935). `doubts` is what is
-    found against a number by the rules of `isoloss.multiplier.verdict`.
+    for all of them at once (Sidak 1967, doi:10.1080/01621459.1967.10482935). Reported losses have
+    the columns of `law_in_doubt`; curves are those of their law. `doubts` is what is found against
+    a number by the rules of `isoloss.multiplier.verdict`.
     """
     by_points = dict(list(points[points["used"]].groupby(POINTS, sort=False)))
     counted = {key[:2] for key in by_points if key[2] == headline}
@@ -73,6 +75,10 @@ def multipliers(
             table = one.compare(at, confidence=settings.confidence)
             if kind == "reported":
                 ends = one.compare(at, confidence=settings.confidence ** (1 / max(together, 1)))
+                if one.fitted:
+                    table, ends = (
+                        law_in_doubt(each, one.fitted, pair_by=pair_by) for each in (table, ends)
+                    )
                 table = table.assign(**{f"{end}_simultaneous": ends[end] for end in ENDS})
             first = np.arange(len(at)) == 0
             here = first & (kind == "reported") & (one.names["convention"] == headline)

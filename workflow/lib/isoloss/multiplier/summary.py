@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from isoloss.multiplier.curvature import POLYNOMIALS
 from isoloss.multiplier.digits import shown
 from isoloss.multiplier.quote import quotes
 from isoloss.multiplier.verdict import verdict
@@ -31,10 +32,29 @@ def summary(study: str, multipliers: pd.DataFrame, points: pd.DataFrame) -> str:
         (f"# {study}: compute multipliers over {reported['baseline'].iloc[0]}", list(_table(rows))),
         ("## What may be quoted", [f"- {_cells(line)}" for line in quotes(multipliers, points)]),
         ("## What was found against them", found or ["Nothing."]),
+        ("## If the law does not hold", [*_laws(rows)]),
         ("## What the intervals rest on", notes),
         ("## Left out of the fits", left_out or ["Nothing."]),
     ]
     return "\n\n".join("\n".join([head, "", *body]) for head, body in parts if body) + "\n"
+
+
+def _laws(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """How the points bend, and what a quadratic says of the multiplier and of its trend."""
+    for row in rows:
+        if row["quadratic_ci_low"] != row["quadratic_ci_low"]:
+            continue
+        by = (_with_ends(row, *names) for names in POLYNOMIALS.values() if names[0] != "curvature")
+        multiplier, trend, bent = by
+        bends = (f"{row[name]:+.2g}" for name in POLYNOMIALS["curvature"])
+        yield (
+            "- {}: curvature {} (90% {} to {}); by quadratics the multiplier is {}. Per tenfold "
+            "compute it changes by a factor of {} by the law, {} by quadratics."
+        ).format(_place(row), *bends, multiplier, trend, bent)
+
+
+def _with_ends(row: Mapping[str, Any], *names: str) -> str:
+    return "{} ({} to {})".format(*shown(*(row[name] for name in names)))
 
 
 def _place(row: Mapping[str, Any]) -> str:

@@ -5,10 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from isoloss.multiplier.curvature import HULL, LAW, MIDDLE
+from isoloss.multiplier.digits import shown
 from isoloss.multiplier.plausible import did_you_mean, listed
 from isoloss.multiplier.settings import Gate
 
 Row = Mapping[str, Any]
+ENDS = {
+    "": ("multiplier", "law_ci_low", "law_ci_high"),
+    "quadratic_": ("multiplier", "ci_low", "ci_high"),
+}
 BETWEEN = " | "  # between what was found, in a cell
 
 
@@ -74,6 +80,20 @@ def _status(row: Row, gate: Gate) -> str:
     return "" if row["status"] == "converged" else f"law in doubt: {row['status']}"
 
 
+def _law(row: Row, gate: Gate) -> str:
+    if row.get("law") != LAW or "place" not in row or row["ci_low"] != row["ci_low"]:
+        return ""
+    bends = row["curvature_low"] > 0 or row["curvature_high"] < 0
+    if not bends and MIDDLE[0] <= row["place"] <= MIDDLE[1]:
+        return ""
+    where = "the points bend" if bends else "away from the middle of the range no test tells laws"
+    if row["interval"] != HULL:
+        return f"{where}, and so few sizes tell no other law"
+    by = [shown(*(row[f"{of}{end}"] for end in ENDS[of])) for of in ENDS]
+    said = (f"{value} ({low} to {high})" for value, low, high in by)
+    return f"{where}: {' by a power law, '.join(said)} by a quadratic; the interval holds both"
+
+
 def _no_partner(row: Row, gate: Gate) -> str:
     models = row.get("unpaired_models", "")
     names = models.split(", ")
@@ -129,6 +149,7 @@ RULES = (
     Rule("weighted"),
     Rule("extrapolated", lambda row, gate: "extrapolated" if row["extrapolated"] else ""),
     Rule("status", _status),
+    Rule("law", _law),
     Rule("undecided", _undecided),
     Rule("lack_of_fit", _lack_of_fit),
     Rule("scatter", _scatter),
