@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from isoloss.logs import Log, LogError, patterns, read
+from isoloss.logs import Log, LogError, expressions, read
 
 
 def log_of(folder: Path, lines: list[str], **mapping: object) -> Log:
@@ -245,4 +245,4 @@ def test_a_format_that_a_file_is_not_of_gives_an_error(tmp_path: Path) -> None:
     ],
 )
 def test_texts_without_which_an_expression_cannot_match(expression, certain):
-    assert patterns.words(expression) == certain
+    assert expressions.words(expression) == certain

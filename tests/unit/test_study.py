@@ -97,6 +97,59 @@ def test_what_the_stages_take_is_what_the_rules_are_given(load):
         assert type(plain) is dict
 
 
+PATTERNS = (
+    "mine:\n  recognise: '^>'\n  lines: {train: {record: '> (?P<step>[0-9]+) (?P<ce>[0-9.]+)'}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("log", "patterns", "message"),
+    [
+        ("patterns: data/s/p.yml", PATTERNS, "log.patterns: there is no file `data/s/p.yml`"),
+        (
+            "patterns: data/s/p.yaml",
+            "mine: {}",
+            "log.patterns: data/s/p.yaml: format mine: recogni",
+        ),
+        ("patterns: data/s/p.yaml", "csv: {recognise: a}", "isoloss has a format of that name"),
+        ("patterns: data/s/p.yaml", "a: &a [*a]", "p.yaml"),
+        (
+            "by_format: {meagtron: {step: a}}",
+            PATTERNS,
+            "no log format `meagtron`. Did you mean `mega",
+        ),
+        ("by_format: {csv: {lost: a}}", PATTERNS, "by_format.csv: `lost` is neither one of step, "),
+        ("by_format: {csv: {step: 1}}", PATTERNS, "csv.step: expected the name of a column, not 1"),
+        ("by_format: {csv: {step_base: 2}}", PATTERNS, "csv.step_base: expected 0 or 1, not 2"),
+    ],
+)
+def test_patterns_and_columns_of_formats_are_checked_before_any_job(load, log, patterns, message):
+    Path("data/s/p.yaml").write_text(patterns)
+    assert message in mistake(load, STUDY + f"log: {{{log}}}\ntables: [fits]\n")
+
+
+def test_a_study_with_patterns_and_columns_of_formats(load):
+    Path("data/s/p.yaml").write_text(PATTERNS)
+    text = STUDY + "log: {patterns: data/s/p.yaml, by_format: {mine: {loss: ce, step_base: 0}}}\n"
+    text += "tables: [fits]\n"
+    s = load(text, SHEET.replace("parameters\n", "parameters,log.loss,log.step\n"))["s"]
+    assert s.typed.log.patterns == "data/s/p.yaml"
+    assert s.typed.log.by_format == {"mine": {"loss": "ce", "step_base": 0}}
+
+
+def test_a_run_has_columns_of_its_own(load):
+    sheet = SHEET.replace("parameters\n", "parameters,log.loss,log.step_base\n")
+    runs = load(sheet=sheet.replace("b2.csv,2000000", "b2.csv,2000000,ce,0"), tables=["fits"])[
+        "s"
+    ].runs
+    assert [run.get("log.loss") for run in runs] == [None, "ce", None, None, None, None]
+    assert runs[1]["log.step_base"] == 0
+    unknown = mistake(
+        load, sheet=SHEET.replace("parameters\n", "parameters,log.lost\n"), tables=["fits"]
+    )
+    assert "unknown column `log.lost`. Did you mean `log.loss`?" in unknown
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "wrong"),
     [

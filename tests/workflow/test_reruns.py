@@ -59,6 +59,17 @@ def test_a_changed_byte_in_one_log_reruns_its_shard_and_what_follows_in_its_stud
         assert tiny.pending() == {f"clean/tiny/{shard}"} | AFTER_CLEAN
 
 
+def test_a_changed_pattern_reruns_the_reading_of_its_study(tiny):
+    name = "data/tiny/patterns.yaml"
+    shards = {
+        f"clean/tiny/{path.stem}"
+        for path in (tiny.folder / "results/clean/tiny").glob("*-of-?.csv")
+    }
+    with tiny.changed(name):
+        tiny.replace(name, "ce=(", "loss=(")
+        assert tiny.pending() == shards | AFTER_CLEAN
+
+
 def test_a_colour_reruns_figures_alone(tiny):
     with tiny.changed("config/plotting.yaml"):
         tiny.replace("config/plotting.yaml", '"#0072B2"', '"#0072B3"')

@@ -38,6 +38,7 @@ sys.path.insert(0, LIBRARY)
 os.environ.update(PYTHONPATH=LIBRARY)
 
 from isoloss import forked, stamps, status
+from isoloss.logs.settings import OF_RUN
 from isoloss.study import resolved, study
 from isoloss.study.validation import InputError, read_yaml
 
@@ -269,14 +270,15 @@ def shard_names(wildcards):
     return list(SHARDS[wildcards.study]) if reads else []
 
 
-def of_shard(*columns):
-    """A function from wildcards to these columns of the shard's rows of the run sheet."""
-
-    def of(wildcards):
-        runs = SHARDS[wildcards.study][wildcards.shard]
-        return [{key: run.get(key) for key in columns} for run in runs]
-
-    return of
+def shard_runs(wildcards):
+    """What the reading of a shard's logs needs to know of each run."""
+    columns = ("run", "log", "format", "tokens_per_step", "sequence_length")
+    runs = SHARDS[wildcards.study][wildcards.shard]
+    return [
+        {key: run.get(key) for key in columns}
+        | {key: value for key, value in run.items() if key.startswith(OF_RUN)}
+        for run in runs
+    ]
 
 
 def of_study(*columns):
@@ -291,10 +293,13 @@ def of_study(*columns):
     return of
 
 
-def shard_logs(wildcards):
-    """The log files of a shard's runs."""
+def shard_files(wildcards):
+    """The log files of a shard's runs, and the patterns by which they are read."""
+    chosen = STUDIES[wildcards.study]
     runs = SHARDS[wildcards.study][wildcards.shard]
-    return [str(path) for run in runs for path in STUDIES[wildcards.study].files(run)]
+    patterns = chosen.settings["log"].get("patterns")
+    logs = [str(path) for run in runs for path in chosen.files(run)]
+    return logs if patterns is None else [*logs, patterns]
 
 
 def points_of(wildcards):

@@ -24,12 +24,12 @@ rule clean:
         mem_mb=memory,
         runtime=minutes,
     params:
-        runs=of_shard("run", "log", "format", "tokens_per_step", "sequence_length"),
+        runs=shard_runs,
         folder=run_folder,
         metrics=metric_columns,
         log=setting("log"),
         clean=setting("clean"),
-        files=digests(shard_logs),
+        files=digests(shard_files),
         schemas=schemas(
             "clean", "origins", "quarantine", "runs", "curves", "tails", "hashes"
         ),

@@ -131,7 +131,7 @@ def explain(given: argparse.Namespace) -> str:
     """What a log looks like, and how a study would read it."""
     from isoloss.logs.explain import explain as explained  # heavy, as all that reads logs
 
-    return "\n".join(explained(given.log, given.format, given.run))
+    return "\n".join(explained(given.log, given.format, given.run, given.patterns))
 
 
 def drafted(given: argparse.Namespace) -> str:
@@ -226,6 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("log", type=Path, metavar="FILE", help="a log, or a folder of logs")
     verb.add_argument("--format", default="auto", help="read it as this (default: by content)")
     verb.add_argument("--run", metavar="NAME", help="of a store of several, by name or id")
+    verb.add_argument("--patterns", type=Path, metavar="FILE", help="of formats of your own")
     verb = verbs.add_parser("init", help="draft a run sheet and a study from a folder of logs")
     verb.set_defaults(verb=drafted)
     verb.add_argument("folder", type=Path, metavar="FOLDER", help="logs, as the tools left them")

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 
 from isoloss.logs.records import LogError, Preset
@@ -25,6 +25,15 @@ class Wanted:
     compute: str | None = None
     wall_time: str | None = None
     metrics: Mapping[str, str | None] | None = None
+
+    def over(self, mapping: Mapping[str, str]) -> "Wanted":
+        """These, and over them the columns of a mapping, by role or metric."""
+        roles = {key: name for key, name in mapping.items() if key in _ROLES}
+        own = {key: name for key, name in mapping.items() if key not in roles}
+        metrics = self.metrics
+        if own:
+            metrics = {**(dict.fromkeys(own) if metrics is None else metrics), **own}
+        return replace(self, **roles, metrics=metrics)
 
     def names(self, preset: Preset) -> frozenset[str]:
         """All the names that could be wanted of a log."""

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from isoloss.logs import lines
+from isoloss.logs.expressions import words
 from isoloss.logs.kinds import Kind
-from isoloss.logs.patterns import Console, Line, words
+from isoloss.logs.patterns import Console, Line
 from isoloss.logs.printed import Broken, Found, Parse, Row, plain, scan, value
 from isoloss.logs.records import Format, Source
 

@@ -23,19 +23,23 @@ _ROLES = ("step", "tokens", "samples", "compute", "wall_time")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?")
 
 
-def explain(path: Path, format: str = "auto", run: str | None = None) -> list[str]:
+def explain(
+    path: Path, format: str = "auto", run: str | None = None, patterns: Path | None = None
+) -> list[str]:
     """What is known of a log, in lines for a person; of a folder, what each of its files is.
 
     format: a name of the registry, or `auto`. run: the run that is meant in a store of several.
-    Raises LogError where there is no such path, or a file cannot be read at all.
+    patterns: a file of formats of a study's own. Raises LogError where there is no such path, a
+    file cannot be read at all, or the patterns have a mistake.
     """
+    own = sources.own_formats(patterns)
     found = entries(path)
     files = [file for entry in found for file in entry.files]
     if len(files) == 1:
-        return _file(files[0], format, run)
+        return _file(files[0], format, run, own)
     if not files:
         raise LogError(f"{path.as_posix()}: no file in it")
-    kinds = {file: _kind(file) for file in files[:_SHOWN]}
+    kinds = {file: _kind(file, own) for file in files[:_SHOWN]}
     lines = [f"{path.as_posix()}: {len(files):,} files"]
     lines += [f"  {file.relative_to(path).as_posix()}: {kind}" for file, kind in kinds.items()]
     if len(files) > _SHOWN:
@@ -47,19 +51,20 @@ def explain(path: Path, format: str = "auto", run: str | None = None) -> list[st
     return [*lines, "", "`isoloss explain` of one of them tells more."]
 
 
-def _kind(file: Path) -> str:
+def _kind(file: Path, own: Mapping[str, Format]) -> str:
     """The name of a file's format, or what it looks like."""
     try:
-        format = sources.recognise(file)
+        format = sources.recognise(file, own)
         return format.name if format else opening.looks_like(opening.head(file))
     except (LogError, OSError) as error:
         return str(error).removeprefix(f"{file.as_posix()}: ")
 
 
-def _file(file: Path, name: str, run: str | None) -> list[str]:
+def _file(file: Path, name: str, run: str | None, own: Mapping[str, Format]) -> list[str]:
     size = file.stat().st_size
     lines = [f"{file.as_posix()}: {size:,} bytes"]
-    format = sources.recognise(file) if name == "auto" else sources.of_name(name)
+    is_told = name == "auto"
+    format = sources.recognise(file, own) if is_told else sources.of_name(name, own)
     if format is None:
         start = opening.head(file)
         kind = opening.looks_like(start) if start else "an empty file"

@@ -46,10 +46,10 @@ def ingest(
     """Read the log of `run` (a row of a run sheet whose paths are relative to `folder`).
 
     metrics: metric -> logged column, None for the format's own. settings: of the study; a run's
-    own `format` goes before theirs. A log that cannot be read, or that has no compute axis (neither
-    tokens nor compute, nor a step with the run sheet's `tokens_per_step`) gives no table; its row
-    says why in `error`, so that the others can be looked at. So does that of a log at which a
-    reader fails with any other exception; its traceback is a warning.
+    own `format` and `log.*` go before theirs. A log that cannot be read, or that has no compute
+    axis (neither tokens nor compute, nor a step with the run sheet's `tokens_per_step`) gives no
+    table; its row says why in `error`, so that the others can be looked at. So does that of a log
+    at which a reader fails with any other exception; its traceback is a warning.
     """
     row = {"run": run["run"]} | NOTHING
     try:
@@ -84,12 +84,11 @@ def _read(
         cell_paths(folder, run["log"]),
         format=run.get("format") or settings.format,
         run=run["run"],
-        metrics=metrics,
         tokens_per_step=run.get("tokens_per_step"),
         sequence_length=run.get("sequence_length"),
-        step_base=settings.step_base,
         max_bad_fraction=settings.max_bad_fraction,
-        **settings.columns,
+        patterns=settings.patterns,
+        **settings.of(run, metrics),
     )
     axes = (got.table[name].to_numpy() for name in ("tokens", "compute_pflop_s_days"))
     if all(np.isnan(axis).all() for axis in axes):

@@ -1,17 +1,18 @@
 """Console formats as data: tables of line patterns in YAML, checked when they are loaded.
 
 `formats/console.yaml` holds the formats that come along and explains every key. What is checked:
-the keys, that every expression compiles, and that none of them can take more than polynomial time.
+the keys, that every expression compiles, and that none of them can take very long (expressions.py).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from isoloss.logs.expressions import unsafe
 from isoloss.logs.records import LogError, Preset
 
 # A number as C and Python print it, with or without commas between thousands.
@@ -151,13 +152,18 @@ class Console:
 
 def load(path: Path) -> dict[str, Console]:
     """The formats of a file by name; LogError that names file, format, key, value and mend."""
+    return parse(Path(path.name), path.read_bytes())
+
+
+def parse(path: Path, content: bytes) -> dict[str, Console]:
+    """The same of what is in a file; path: what messages call it."""
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table = yaml.safe_load(content.decode())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LogError(f"{path.as_posix()}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(table, dict) or not table:
         raise LogError(f"{path.as_posix()}: expected a mapping from names of formats to formats")
-    return {str(name): _console(_At(path.name, (str(name),)), table[name]) for name in table}
+    return {str(name): _console(_At(path.as_posix(), (str(name),)), table[name]) for name in table}
 
 
 @dataclass(frozen=True)
@@ -212,9 +218,10 @@ class _At:
         text = text.replace("{number}", NUMBER).replace("{stamp}", STAMP)
         try:
             compiled = re.compile(text.encode())
-        except (re.error, UnicodeEncodeError) as error:
+            reason = unsafe(text)
+        except (ValueError, OverflowError, RecursionError, re.error) as error:
             raise self.error(f"no regular expression ({error}): {value!r:.80}") from None
-        if reason := unsafe(text):
+        if reason:
             raise self.error(f"{reason}, which can take for ever: {value!r:.80}")
         if groups is None and compiled.groups != len(compiled.groupindex):
             raise self.error(f"name each group `(?P<name>...)`, or write `(?:...)`: {value!r:.80}")
@@ -223,62 +230,9 @@ class _At:
         return text
 
 
-def unsafe(text: str) -> str | None:
-    """Why a regular expression may take exponential time, or None.
-
-    What is repeated must be of one width and without alternatives, so that there is one way to
-    divide a text between the repeats.
-    """
-    return next(_unsafe(re._parser.parse(text)), None)  # type: ignore[attr-defined]
-
-
-def _unsafe(tree: Any) -> Iterator[str]:
-    for code, inner in _parts(tree):
-        if code.endswith("REPEAT"):
-            _, most, what = inner
-            low, high = what.getwidth()
-            if most > 1 and low != high:
-                yield "a repeat of what repeats or varies in width"
-            if most > 1 and any(code == "BRANCH" for code, _ in _parts(what)):
-                yield "a repeat of alternatives"
-
-
-def _parts(tree: Any) -> Iterator[tuple[str, Any]]:
-    """The parts of an expression and the parts in them."""
-    for code, inner in tree:
-        yield str(code), inner
-        inside = inner[1] if str(code) == "BRANCH" else inner if isinstance(inner, tuple) else ()
-        for part in inside:
-            if isinstance(part, re._parser.SubPattern):  # type: ignore[attr-defined]
-                yield from _parts(part)
-
-
-def words(text: str) -> tuple[str, ...]:
-    """Texts without line ends, one of which is in whatever an expression matches; () if none is
-    sure to be. To look for them is much faster than to look for the expression."""
-    return _words(re._parser.parse(text))  # type: ignore[attr-defined]
-
-
-def _words(tree: Any) -> tuple[str, ...]:
-    found: list[tuple[str, ...]] = []
-    run = ""
-    for code, inner in [*tree, ("END", None)]:
-        if str(code) == "LITERAL" and chr(inner) != "\n":
-            run += chr(inner)
-            continue
-        found.append((run,) if run else ())
-        run = ""
-        if str(code) == "BRANCH":
-            each = [_words(way) for way in inner[1]]
-            found.append(tuple(word for way in each for word in way) if all(each) else ())
-        elif str(code) == "SUBPATTERN":
-            found.append(_words(inner[-1]))
-    return max(found, key=lambda some: min(map(len, some), default=0))
-
-
 def _console(at: _At, given: Any) -> Console:
     allowed = [f.name for f in fields(Console) if f.name not in ("name", "preset")]
-    given = at.mapping(given, [*allowed, "columns", "step_base"], ["source", "recognise"])
+    given = at.mapping(given, [*allowed, "columns", "step_base"], ["recognise"])
     columns = (at / "columns").mapping(given.get("columns", {}), list(_ROLES))
     roles: dict[str, Any] = {_ROLES[k]: (at / "columns" / k).texts(v) for k, v in columns.items()}
     base = (at / "step_base").typed(given.get("step_base", 1), int, "a whole number")
@@ -288,7 +242,7 @@ def _console(at: _At, given: Any) -> Console:
     lines = (at / "lines").mapping(given.get("lines", {}), ())
     return Console(
         at.keys[0],
-        (at / "source").typed(given["source"], str, "a text"),
+        (at / "source").typed(given.get("source", ""), str, "a text"),
         (at / "recognise").expression(given["recognise"]),
         (at / "unless").expression(given["unless"]) if "unless" in given else None,
         Preset(**roles, step_base=base),
@@ -317,6 +271,8 @@ def _line(at: _At, kind: str, given: Any) -> Line:
         for key, value in own.items():
             if value is not None or key != "after":
                 (at / "fields" / key).typed(value, str, "a text")
+        if not own["between"]:
+            raise (at / "fields.between").error("expected what stands between fields, not ''")
         if own.get("after") is not None:
             (at / "fields" / "after").expression(own["after"])
         found["fields"] = Fields(**own)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 
 import pandas as pd
@@ -63,6 +64,8 @@ def read(
     samples: str | None = None,
     step_base: int | None = None,
     max_bad_fraction: float = 1e-3,
+    patterns: str | PathLike[str] | None = None,
+    by_format: Mapping[str, Mapping[str, str | int]] | None = None,
 ) -> Log:
     """Read a log: a file, several, a pattern or a folder; gzip, bzip2, xz and zstd are undone.
 
@@ -79,6 +82,9 @@ def read(
     step_base: the number that the log gives its first update; the table's steps count from 1.
     max_bad_fraction: the largest fraction of unreadable records that is accepted; 3 are in any case
         (of a log with as many sound ones), unless it is 0.
+    patterns: a file of formats of the study's own (docs/logs.md), which go before those of isoloss.
+    by_format: of a format's name what goes before the columns and the step_base given here, where
+        the log is of that format: role, metric or `step_base` -> column or number.
 
     Segments: a new file, or a step that goes back (see `segments.resumes`); files are ordered by
     content. A file whose rows are the first rows of another (the copies in checkpoint folders) is
@@ -91,8 +97,11 @@ def read(
     if not 0 <= max_bad_fraction <= 1:
         raise ValueError(f"max_bad_fraction is {max_bad_fraction}, expected 0 to 1")
     notes: list[str] = []
-    kind, entries = sources.chosen(paths, format, notes)
+    kind, entries = sources.chosen(paths, format, notes, sources.own_formats(patterns))
     wanted = Wanted(step, tokens, samples, compute, wall_time, metrics)
+    mapping = (by_format or {}).get(kind.name, {})
+    wanted = wanted.over({key: str(name) for key, name in mapping.items() if key != "step_base"})
+    step_base = int(mapping["step_base"]) if "step_base" in mapping else step_base
     if step_base is None:
         step_base = kind.preset.step_base
     keep = wanted.names(kind.preset)
@@ -115,7 +124,7 @@ def read(
     ]
     quarantine = _quarantine(by_source, max_bad_fraction)
     blocks = [block for source in by_source.values() for block in source.blocks]
-    axis = choice(columns.step, step is not None, kind, blocks, logged)
+    axis = choice(columns.step, wanted.step is not None, kind, blocks, logged)
     del blocks
     units = Units(step_base, sequence_length, tokens_per_step)
     by_name: dict[str, Rows] = {}

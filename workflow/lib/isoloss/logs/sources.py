@@ -1,18 +1,20 @@
 """The format of a log by the content of its files, and how to open them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
 
 from isoloss.logs import opening
+from isoloss.logs.formats import programs
 from isoloss.logs.paths import Entry, Paths, entries
 from isoloss.logs.records import Format, LogError, Open
 from isoloss.logs.registry import BY_NAME, FORMATS
 from isoloss.logs.side_files import is_side, same_run
 
 _ALIASES = {"tsv": "csv"}
+_NONE: Mapping[str, Format] = {}
 
 
 def openers(entry: Entry) -> dict[str, Open]:
@@ -23,20 +25,42 @@ def openers(entry: Entry) -> dict[str, Open]:
     }
 
 
-def of_name(name: str) -> Format:
-    """The format of a name, or a LogError that lists them."""
+def own_formats(path: str | PathLike[str] | None) -> Mapping[str, Format]:
+    """The formats of a study's own file of patterns, by name.
+
+    Raises LogError for a mistake in it, and where a format has the name of one that comes along.
+    """
+    if path is None:
+        return {}
+    try:
+        found = programs.own(Path(path), Path(path).read_bytes())
+    except OSError as error:
+        raise LogError(f"{Path(path).as_posix()}: {error.strerror}") from error
+    for name in found:
+        if name in BY_NAME or name in (*_ALIASES, "auto"):
+            raise LogError(
+                f"{Path(path).as_posix()}: format {name}: isoloss has a format of that name; give "
+                "yours another one"
+            )
+    return found
+
+
+def of_name(name: str, own: Mapping[str, Format] = _NONE) -> Format:
+    """The format of a name, or a LogError that lists them. own: formats of the study."""
+    known = {**BY_NAME, **own}
     name = _ALIASES.get(name, name)
-    if name not in BY_NAME:
-        raise LogError(f"no log format {name!r}; there are: auto, {', '.join(sorted(BY_NAME))}")
-    return BY_NAME[name]
+    if name not in known:
+        raise LogError(f"no log format {name!r}; there are: auto, {', '.join(sorted(known))}")
+    return known[name]
 
 
-def recognise(path: Path) -> Format | None:
+def recognise(path: Path, own: Mapping[str, Format] = _NONE) -> Format | None:
     """The format of a file by its content; a special format beats a generic one, a tie is an error.
 
-    None if no format recognises it.
+    own: formats of the study, which beat all others. None if no format recognises it.
     """
-    hits = _sniffed(path, [format for format in FORMATS if not format.named])
+    hits = _sniffed(path, own.values()) if own else []
+    hits = hits or _sniffed(path, [format for format in FORMATS if not format.named])
     hits = [format for format in hits if not format.generic] or hits
     if len(hits) > 1:
         names = ", ".join(format.name for format in hits)
@@ -70,8 +94,8 @@ def _unknown(path: Path) -> LogError:
     pairs = "; it has numbers with names, which format `pairs` reads" if _has_pairs(head) else ""
     return LogError(
         f"{path.as_posix()}: no log format recognises it; it looks like {kind}{pairs}; see "
-        f"`isoloss explain {path.as_posix()}`, or name its `format:`, one of "
-        f"{', '.join(sorted(BY_NAME))}"
+        f"`isoloss explain {path.as_posix()}`, describe its lines (`log: {{patterns: ...}}`, see "
+        f"docs/logs.md), or name its `format:`, one of {', '.join(sorted(BY_NAME))}"
     )
 
 
@@ -79,13 +103,15 @@ def _has_pairs(head: bytes) -> bool:
     return opening.looks_like(head).startswith("text") and BY_NAME["pairs"].sniff(head)
 
 
-def chosen(paths: Paths, name: str, notes: list[str]) -> tuple[Format, list[Entry]]:
+def chosen(
+    paths: Paths, name: str, notes: list[str], own: Mapping[str, Format] = _NONE
+) -> tuple[Format, list[Entry]]:
     """The one format of a log, and the entries with the files of that format.
 
     An entry of a format that reads all files at once keeps them all. `notes` takes what files in
-    folders were left out.
+    folders were left out. own: formats of the study.
     """
-    wanted = None if name == "auto" else of_name(name)
+    wanted = None if name == "auto" else of_name(name, own)
     kinds: dict[str, list[Path]] = {}
     left_out: list[Path] = []
     all_entries = entries(paths)
@@ -93,7 +119,7 @@ def chosen(paths: Paths, name: str, notes: list[str]) -> tuple[Format, list[Entr
         for file in entry.files:
             if entry.is_folder and wanted is None and is_side(file):
                 continue
-            format = recognise(file) if wanted is None else wanted
+            format = recognise(file, own) if wanted is None else wanted
             if wanted is not None and entry.is_folder and not _sniffed(file, [wanted]):
                 format = None
             if format is not None:
@@ -121,7 +147,7 @@ def chosen(paths: Paths, name: str, notes: list[str]) -> tuple[Format, list[Entr
         which = "; ".join(f"{kind}: {files[0].as_posix()}" for kind, files in kinds.items())
         raise LogError(f"{text(paths)}: logs of several formats ({which}); name one as `format:`")
     ((kind, files),) = kinds.items()
-    format = BY_NAME[kind]
+    format = of_name(kind, own)
     if format.read_all is not None:
         return format, all_entries
     what = "no log" if wanted is None else f"not of the format {name}"

@@ -49,7 +49,8 @@ def check_compute(
                 f"{path}: compute: there is no convention `{convention}`."
                 f"{did_you_mean(convention, CONVENTIONS)}"
             )
-    if ("logged" in conventions or compute.logged is not None) and log.compute is None:
+    named = log.names("compute", runs)
+    if ("logged" in conventions or compute.logged is not None) and not named:
         raise InputError(
             f"{path}: convention `logged` takes the compute from the log; name its column: "
             "`log: {compute: <column>}`."
@@ -59,7 +60,7 @@ def check_compute(
     for convention in counted:
         _given(sheet, convention, runs)
     _countable(sheet, list(counted), compute.recompute, runs)
-    if log.compute is not None and compute.logged is None:
+    if named and compute.logged is None:
         for convention in list(counted)[:1]:
             _convertible(path, convention, runs, log, text)
 
@@ -125,7 +126,9 @@ def _countable(
 
 def _has_tokens(run: Run, log: Reading, text: bytes | None) -> bool:
     """Whether tokens may come out of a run's log; where it is not looked at, they may."""
-    if text is None or "tokens_per_step" in run or {"tokens", "samples"} & log.columns.keys():
+    if text is None or "tokens_per_step" in run:
+        return True
+    if log.names("tokens", [run]) or log.names("samples", [run]):
         return True
     from isoloss.logs.registry import FORMATS  # heavy, and hardly ever needed
 

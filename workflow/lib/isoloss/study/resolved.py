@@ -73,6 +73,7 @@ def _hangs_on(found: Study, folder: Path) -> list[Path | str]:
     """The files and folders that tell whether a study is still what it was."""
     settings, home = found.settings, found.folder
     named = [settings.get("runs"), found.table, settings.get("published")]
+    named.append(found.typed.log.patterns)
     files = [folder / f"{found.name}.yaml", *(path for path in named if path is not None)]
     files += {home / run["architecture"] for run in found.runs if "architecture" in run}
     return [*files, *chain(*found.logs.files.values()), *found.logs.looked]

@@ -15,6 +15,7 @@ from isoloss.fit.request import ISOFLOP, NAMES, VARIED, Request, require
 from isoloss.logs.paths import Logs
 from isoloss.points.axes import axes_of
 from isoloss.study.conventions import check_compute, check_costs, with_headline
+from isoloss.study.logged import check_logged, text, with_columns
 from isoloss.study.outputs import chosen
 from isoloss.study.points_table import check_table_compute, read_points_table
 from isoloss.study.published import check_published
@@ -24,8 +25,6 @@ from isoloss.study.validation import InputError, defaults, did_you_mean, read_ya
 
 NAME = "[a-z0-9][a-z0-9-]*"  # of a study: it is a folder and a wildcard
 BYTES_PER_SHARD = 1 << 26  # of logs, as they lie on the disk
-GLANCE = 1 << 20  # bytes of a run's logs that are looked through before any job starts
-PRESETS = ("loss", "eval_loss")  # metrics that every format knows, under names of its own
 SHOWS = {"surface": "chinchilla", "isoflop": ISOFLOP}  # figures of one law
 SCHEMAS = ("config", "study", "runs", "points_table", "published")
 # Sections whose settings `config/config.yaml` may give for every study.
@@ -206,7 +205,7 @@ def _study(
     sheet = Path(own.get("runs", table))
     logs = Logs(sheet.parent)
     if table is None:
-        runs = read_run_sheet(sheet, rules["runs"], own["arms"], logs)
+        runs = read_run_sheet(sheet, with_columns(rules["runs"], own["metrics"]), own["arms"], logs)
         settings["compute"] = with_headline(path, settings["compute"], runs)
     else:
         runs = read_points_table(sheet, rules["points_table"], own["arms"], own["metrics"])
@@ -215,9 +214,9 @@ def _study(
     _excluded(path, study)
     _losses(path, study)
     if table is None:
-        _logged_names(path, study)
+        check_logged(path, study.typed.log, study.settings, runs, study.files)
         compute, log = study.typed.compute, study.typed.log
-        check_compute(path, sheet, compute, log, runs, lambda run: _text(study.files(run)))
+        check_compute(path, sheet, compute, log, runs, lambda run: text(study.files(run)))
         check_costs(sheet, settings["figures"], runs)
     _laws(path, study)
     check_varied(path, settings, study.conventions)
@@ -307,60 +306,3 @@ def _laws(path: Path, study: Study) -> None:
             require(request, *axes, tolerance=study.typed.fit.budget_tolerance)
         except FitError as error:
             raise InputError(f"{path}: fit: arm {arm}: {error}.") from error
-
-
-def _logged_names(path: Path, study: Study) -> None:
-    """Whether each column that the study names occurs in its logs, where a glance can tell.
-
-    That of a metric must be in one log at least, any other in all but those left out. Only small
-    plain files are looked at; of the others, reading tells.
-    """
-    metrics = study.settings["metrics"]
-    named = {f"log.{role}": column for role, column in study.typed.log.columns.items()}
-    losses = {f"metrics.{key}": value.get("column", key) for key, value in metrics.items()}
-    named = {key: column for key, column in (named | losses).items() if column not in PRESETS}
-    unseen = named.keys() & losses  # metrics that no log has had so far
-    lacking: dict[str, tuple[Path, str, bytes]] = {}
-    for run in study.runs if named else ():
-        if run["run"] in study.settings["exclude"]:
-            continue
-        files = study.files(run)
-        content = _text(files)
-        if content is None:
-            unseen.clear()
-            continue
-        for key, column in named.items():
-            if re.search(rb"(?<![\w.])" + re.escape(column.encode()) + rb"(?![\w.])", content):
-                unseen.discard(key)
-            else:
-                lacking.setdefault(key, (files[0], run["run"], content))
-    for key, (file, name, content) in lacking.items():
-        if key in unseen or key not in losses:
-            column = named[key]
-            words = re.findall(r"[A-Za-z_][\w./-]*", content[:4096].decode())
-            hint = (
-                did_you_mean(column, set(words))
-                if _recognised(file)
-                else (" No log format recognises that file; is it the run's log?")
-            )
-            raise InputError(
-                f"{path}: {key}: `{column}` does not occur in {file} (run {name}).{hint}"
-            )
-
-
-def _recognised(file: Path) -> bool:
-    """Whether a file is a log, so that its words may be shown."""
-    from isoloss.logs.sources import recognise  # heavy, and hardly ever needed
-
-    try:
-        return recognise(file) is not None
-    except ValueError:
-        return True  # of several formats
-
-
-def _text(files: Sequence[Path]) -> bytes | None:
-    """The content of a log, where it is small and plain text."""
-    if sum(file.stat().st_size for file in files) > GLANCE:
-        return None
-    content = b"\n".join(file.read_bytes() for file in files)
-    return content if content.isascii() and b"\0" not in content else None

@@ -50,13 +50,10 @@ class _Canvas(FigureCanvasAgg):
         return self.renderer
 
 
-def _settle(figure: Figure) -> None:
-    """Lay out once for all formats, to 9 digits: what is beyond differs by processor."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+def _rounded(figure: Figure) -> None:
+    """Places of axes to 9 digits: what is beyond differs by processor, and is in names of SVG."""
     for axes in figure.axes:
-        left, bottom, width, height = np.round(axes.get_position(original=True).bounds, 9)
-        axes.set_position((left, bottom, width, height))
+        axes.set_position(np.round(axes.get_position(original=True).bounds, 9).tolist())
 
 
 def save(figure: Figure, paths: Sequence[str | Path], caption: str = "") -> None:
@@ -66,7 +63,7 @@ def save(figure: Figure, paths: Sequence[str | Path], caption: str = "") -> None
     many as a picture can have.
     """
     _Canvas(figure)
-    _settle(figure)
+    _rounded(figure)
     asked = mpl.rcParams["savefig.dpi"]
     asked = figure.dpi if asked == "figure" else asked
     dpi = min(asked, LARGEST / max(figure.get_size_inches()))
