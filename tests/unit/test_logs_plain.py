@@ -292,11 +292,27 @@ def test_the_chart_of_the_web_page_is_sampled(tmp_path: Path) -> None:
     assert "sampled history" in text
 
 
-def test_a_chart_of_several_runs_asks_for_the_column(tmp_path: Path) -> None:
-    lines = ['"Step","a - loss","a - loss__MIN","b - loss","b - loss__MIN"', '"1","2","2","3","3"']
-    with pytest.raises(LogError, match=r"no column 'loss' .* the log has Step, a - loss, b - loss"):
-        log_of(tmp_path, lines)
-    assert list(log_of(tmp_path, lines, metrics={"loss": "b - loss"}).table["value"]) == [3]
+CHART = [
+    '"Step","a - loss","a - loss__MIN","b - x - loss","b - x - loss__MIN"',
+    '"1","2","2","",""',
+    '"2","1.5","1.5","3","3"',
+]
+
+
+def test_a_chart_of_several_runs_has_the_run_of_the_name(tmp_path: Path) -> None:
+    first = log_of(tmp_path, CHART, run="a")
+    assert list(first.table["value"]) == [2, 1.5]
+    other = log_of(tmp_path, CHART, run="b - x")
+    assert other.table[["step", "value"]].to_numpy().tolist() == [[2, 3]]
+
+
+def test_a_chart_of_several_runs_asks_for_the_run_or_the_column(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match=r"several runs: 'a' \(id a\), 'b - x' \(id b - x\); name"):
+        log_of(tmp_path, CHART)
+    with pytest.raises(LogError, match=r"no column 'loss' .* has Step, a - loss, b - x - loss"):
+        log_of(tmp_path, CHART, run="c")
+    named = log_of(tmp_path, CHART, run="c", metrics={"loss": "b - x - loss"})
+    assert list(named.table["value"]) == [3]
 
 
 def test_the_index_that_pandas_writes_needs_no_name(tmp_path: Path) -> None:
