@@ -1,6 +1,9 @@
 """What the tests of the binary log readers share."""
 
+import struct
+
 from hypothesis import strategies as st
+from isoloss.logs.formats.tfrecord import masked_crc
 
 
 def varint(value):
@@ -16,6 +19,20 @@ def varint(value):
 def held(number, content):
     """A field of bytes, text or a message."""
     return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def record(data):
+    """A record of a TensorBoard event file."""
+    length = struct.pack("<Q", len(data))
+    return (
+        length + struct.pack("<I", masked_crc(length)) + data + struct.pack("<I", masked_crc(data))
+    )
+
+
+def scalar(tag, value, step, wall=1.5):
+    """What the event of a scalar holds."""
+    number = held(1, tag) + b"\x15" + struct.pack("<f", value)
+    return b"\x09" + struct.pack("<d", wall) + b"\x10" + varint(step) + held(5, held(1, number))
 
 
 def tree(folder):

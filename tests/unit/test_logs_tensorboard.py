@@ -16,25 +16,13 @@ from isoloss.logs.formats import tensorboard, tfrecord
 from isoloss.logs.formats.tensorboard import FORMATS, read, read_all, sniff
 from isoloss.logs.formats.tfrecord import masked_crc
 from isoloss.logs.records import LogError
-from log_bytes import damaged, held, tree, varint
+from log_bytes import damaged, held, record, scalar, tree
 
 DATA = Path(__file__).parents[1] / "data" / "logs"
 TRUTH = pd.read_csv(DATA / "binary_truth.csv")
 RESUMED = sorted((DATA / "tensorboard" / "resumed").iterdir())
 DIVERGED = next((DATA / "tensorboard" / "diverged").iterdir()).read_bytes()
 TENSORS = next((DATA / "tensorboard" / "tensors").iterdir()).read_bytes()
-
-
-def record(data):
-    length = struct.pack("<Q", len(data))
-    return (
-        length + struct.pack("<I", masked_crc(length)) + data + struct.pack("<I", masked_crc(data))
-    )
-
-
-def scalar(tag, value, step, wall=1.5):
-    number = held(1, tag) + b"\x15" + struct.pack("<f", value)
-    return b"\x09" + struct.pack("<d", wall) + b"\x10" + varint(step) + held(5, held(1, number))
 
 
 def frames(data):

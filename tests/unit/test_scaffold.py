@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,22 @@ from isoloss.logs.ingest import ingest
 from isoloss.study import study
 from isoloss.study.scaffold import init
 from isoloss.study.validation import InputError, read_yaml
+from log_bytes import held, record, scalar
 
-EVENTS = Path(__file__).parents[1] / "data/logs/tensorboard/resumed"
 NAMES = ("scaling", "multiplier"), ("fits", "multipliers", "runs")  # figures, tables
 SIDE = ("special_tokens_map.json", "tokenizer_config.json", "all_results.json", "config.json")
 
 
 def loss(step: int, size: int) -> float:
     return 2 + 5 * (step * size) ** -0.3
+
+
+def events(folder: Path, tag: str, curve: list[tuple[int, float]]) -> None:
+    """A TensorBoard event file of one curve."""
+    folder.mkdir(parents=True)
+    first = b"\x09" + struct.pack("<d", 1.5) + held(3, b"brain.Event:2")
+    data = [first, *(scalar(tag.encode(), value, step) for step, value in curve)]
+    (folder / "events.out.tfevents.1760000000.host").write_bytes(b"".join(map(record, data)))
 
 
 def trainer_output(home: Path, size: int) -> None:
@@ -35,7 +44,7 @@ def trainer_output(home: Path, size: int) -> None:
             (folder / side).write_text('{"train_loss": 2.5, "step": 40}\n{"epoch": 1}\n')
     log = "".join(json.dumps({"current_steps": r["step"], "loss": r["loss"]}) + "\n" for r in rows)
     (home / "trainer_log.jsonl").write_text(log)
-    shutil.copytree(EVENTS, home / "runs" / "Jan05_host")
+    events(home / "runs" / "Jan05_host", "train/loss", [(r["step"], r["loss"]) for r in rows])
     settings = {"n_params": size * 10**6 + 123, "seq_len": 1024, "global_batch_size": 64}
     (home / "args.json").write_text(json.dumps({"model": settings}))
 
@@ -151,7 +160,8 @@ def test_both_loggers_of_lightning_are_one_run(tmp_path):
         folder.mkdir(parents=True)
         text = "".join(f"0,{s},{loss(s + 1, 1)!r}\n" for s in range(first, first + 30))
         (folder / "metrics.csv").write_text("epoch,step,train_loss_step\n" + text)
-        shutil.copytree(EVENTS, folder / "tb")
+        curve = [(s, loss(s + 1, 1)) for s in range(first, first + 30)]
+        events(folder / "tb", "train_loss_step", curve)
         (folder / "hparams.yaml").write_text("lr: 0.1\n")
     log = read(tmp_path / "base-1M")
     assert (log.format, len(log.table)) == ("lightning", 60)
@@ -159,6 +169,29 @@ def test_both_loggers_of_lightning_are_one_run(tmp_path):
     (found,), left = runs(tmp_path)
     assert (found.name, found.format, len(found.files)) == ("base-1M", "lightning", 2)
     assert left == ["tensorboard in base-1M: the same in lightning"]
+
+
+@pytest.mark.parametrize("change", [lambda v: v + 0.01, lambda v: 1.002 * v])
+def test_logs_of_two_runs_in_one_folder_are_no_loggers_of_one(tmp_path, change):
+    folder = tmp_path / "base-1M"
+    curve = [(s, loss(s, 1)) for s in range(1, 41)]
+    events(folder / "tb", "train/loss", [(s, change(v)) for s, v in curve])
+    rows = [{"step": s, "loss": v} for s, v in curve]
+    state = json.dumps({"best_metric": None, "global_step": 40, "log_history": rows})
+    (folder / "trainer_state.json").write_text(state)
+    with pytest.raises(LogError, match=r"several formats \(tensorboard: .*; huggingface: "):
+        read(folder)
+    found, _ = runs(folder)
+    assert sorted(run.format for run in found) == ["huggingface", "tensorboard"]
+
+
+def test_a_logger_without_losses_does_not_compete(tmp_path):
+    folder = tmp_path / "base-1M"
+    events(folder / "tb", "gpu/heat", [(s, 70) for s in range(1, 41)])
+    rows = [{"step": s, "loss": loss(s, 1)} for s in range(1, 41)]
+    state = json.dumps({"best_metric": None, "global_step": 40, "log_history": rows})
+    (folder / "trainer_state.json").write_text(state)
+    assert read(folder).format == "huggingface"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from isoloss.logs.errors import LogError
+from isoloss.units import Floats
+
 # By name: what a tool writes once, of settings, of the tokeniser, of the last values.
 _SIDE = """wandb-summary.json wandb-metadata.json config.json generation_config.json vocab.json
     special_tokens_map.json tokenizer.json tokenizer_config.json added_tokens.json args.json
@@ -17,6 +23,8 @@ _SAME = {
     "llmc": {"llmc-main"},
     "wandb": {"tensorboard", "hf-stdout", "lightning"},
 }
+# Losses of one run agree to what is printed, but for the last of a log that was cut.
+_ROUNDED, _MOST = 1e-3, 0.9
 _TRAINER = frozenset(("trainer_log.jsonl", "logging.jsonl"))
 
 
@@ -30,12 +38,51 @@ def is_side(file: Path) -> bool:
 def same_run(kinds: Mapping[str, Sequence[Path]]) -> tuple[str, list[str]]:
     """Of the formats of the files of one run the one to read, and those that say the same again.
 
-    The first is "" where it is not known that they do.
+    The first is "" where it is not known that they do: by their names they may, and where both have
+    losses, they must be the same.
     """
     for name, others in _SAME.items():
         rest = [kind for kind in kinds if kind != name]
         if name not in kinds or not rest or not set(rest) <= others:
             continue
-        if all(file.name in _TRAINER for file in kinds.get("jsonl", ())):
+        if all(file.name in _TRAINER for file in kinds.get("jsonl", ())) and all(
+            _agree(kinds[name], name, kinds[other], other) for other in rest
+        ):
             return name, rest
     return "", []
+
+
+def _agree(files: Sequence[Path], name: str, others: Sequence[Path], other: str) -> bool:
+    """Whether the losses of a log are those of another one, or the other has none."""
+    try:
+        again = _losses(others, other)
+    except LogError:
+        return True
+    try:
+        first = _losses(files, name)
+    except LogError:
+        return False
+    if again.index.isna().any():  # no steps: then the one after the other
+        n = min(len(first), len(again))
+        return _near(first.to_numpy()[:n], again.to_numpy()[:n])
+    first, again = (log[~log.index.duplicated(keep="last")] for log in (first, again))
+    for shift in (0, 1, -1):  # one may count from 0
+        shared = first.index.intersection(again.index + shift)
+        if _near(first[shared].to_numpy(), again[shared - shift].to_numpy()):
+            return True
+    return False
+
+
+def _near(one: Floats, other: Floats) -> bool:
+    """Whether most of the values agree."""
+    near = np.isclose(one, other, rtol=_ROUNDED, atol=_ROUNDED, equal_nan=True)
+    return len(one) > 0 and bool(near.mean() >= _MOST)
+
+
+def _losses(files: Sequence[Path], format: str) -> pd.Series:
+    """The losses of a log by step, in the order read."""
+    from isoloss.logs.reading import read  # which reads what this module chooses
+
+    table = read(list(files), format).table
+    table = table[table["metric"] == table["metric"].iloc[0]]
+    return table.set_index("step")["value"]
