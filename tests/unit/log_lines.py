@@ -88,7 +88,37 @@ def _keras(s: int, v: float) -> str:
 
 
 _ABSL = "I0317 10:00:13.224641 125344476638336"
+
+
+def _bars(s: int, v: float, named: str) -> str:
+    """An overprinted bar, epochs of 20 batches, behind one that has measured nothing."""
+    epoch, batch = (s - 1) // 20, (s - 1) % 20 + 1
+    bar = "\u2588" * (batch // 2)
+    ahead = f"Epoch {epoch}:   0%|          | 0/20 [00:00<?, ?it/s]\r" if batch == 1 else ""
+    return (
+        f"{ahead}Epoch {epoch}: {5 * batch:3d}%|{bar:10s}| {batch}/20 [00:{batch:02d}<00:09,  "
+        f"9.91it/s, {named}={v:.4f}]"
+    )
+
+
+def _mm_epoch(s: int, v: float) -> str:
+    epoch, n = (s - 1) // 20 + 1, (s - 1) % 20 + 1
+    return (
+        f"06/11 03:36:{s % 60:02d} - mmengine - INFO - Epoch(train)   [{epoch}][{n:4d}/20]  "
+        "base_lr: 7.9760e-05 lr: 7.9760e-05  eta: 2 days, 7:32:05  time: 1.0788  data_time: 0.0849"
+        f"  memory: 15079  loss: {v:.4f}"
+    )
+
+
 SHAPES = {
+    "lightning-bar": Shape(
+        lambda s, v: _bars(s, v, "v_num=9f3k, train_loss_step"), lost=0, cut=0.9
+    ),
+    "tqdm": Shape(
+        lambda s, v: f"train: {s:3d}%|##   | {s}/60 [00:01<?, 2.5s/it, lr=1e-4, loss={v:.4f}]",
+        cut=0.9,
+    ),
+    "mmengine epoch": Shape(_mm_epoch, lost=1, cut=0.7),
     "modded-nanogpt": Shape(_modded("train_loss", "ms"), _modded("val_loss", "ms"), _SOURCE),
     "nanochat": Shape(
         lambda s, v: (

@@ -159,17 +159,16 @@ def test_many_lines_at_once_are_read_as_one_by_one(
         assert ours.notes == careful.notes
 
 
-# Of the others the lines are no single records, hold `eta: 0:31:46` as glued ones would, or words.
-QUICK = [
-    name for name, table in TABLES.items() if table.lines and name not in ("keras", "mmengine")
-]
+# Of the others the lines are no single records, hold words, or need a closer look.
+SLOW = ("keras", "lightning-bar", "tqdm")
+QUICK = [name for name, table in TABLES.items() if table.lines and name not in SLOW]
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_most_records_are_taken_many_at_a_time(name: str) -> None:
     wanted = Wanted().names(TABLES[name].preset)
     for shape, (format, text) in TEXTS.items():
-        if format == name and shape not in ("fairseq json", "hf-stdout 5"):
+        if format == name and shape not in ("fairseq json", "hf-stdout 5", "mmengine epoch"):
             reader = console._Reader(TABLES[name], wanted)
             whole = text[: text.rfind(b"\n") + 1]
             taken = len(reader.fast(whole, 1))
@@ -289,6 +288,26 @@ def test_the_tables_are_part_of_what_is_installed() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     data = project["tool"]["setuptools"]["package-data"]
     assert data["isoloss.logs.formats"] == ["*.yaml"]
+
+
+def test_bars_overprinted_in_one_long_line_are_each_read(tmp_path: Path) -> None:
+    bars = SHAPES["lightning-bar"].text(range(1, 2001)).replace("\n", "\r")
+    log = log_of(tmp_path, bars + "\n", max_bad_fraction=0)
+    assert of(log, "loss")["step"].tolist() == [*range(1, 2001)]
+    assert any("gradients are not accumulated" in note for note in log.notes)
+
+
+def test_a_bar_of_anybody_is_read_and_yields_to_other_formats(tmp_path: Path) -> None:
+    bars = "".join(
+        f"train:  {s}%|##   | {s}/100 [00:01<?, 2.5s/it, loss={9 / s:.4f}, lr=1e-4]\r"
+        for s in range(1, 101)
+    )
+    log = log_of(tmp_path, f"starting\n{bars}\n", max_bad_fraction=0)
+    assert log.format == "tqdm"
+    assert of(log, "loss")["step"].tolist() == [*range(1, 101)]
+    assert any("may be one behind" in note for note in log.notes)
+    log = log_of(tmp_path, bars + "\n" + SHAPES["hf-stdout"].text(STEPS))
+    assert log.format == "hf-stdout"
 
 
 def test_a_very_long_line_is_not_searched_to_its_end(tmp_path: Path) -> None:

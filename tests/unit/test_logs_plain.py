@@ -322,6 +322,18 @@ def test_the_index_that_pandas_writes_needs_no_name(tmp_path: Path) -> None:
     assert list(log.table["value"]) == [2.5, 2.25, 2.125]
 
 
+def test_iterations_of_detectron2_count_from_0(tmp_path: Path) -> None:
+    rows = [
+        {"data_time": 0.01, "iteration": s, "lr": 0.1, "loss_mask": 0.5, "total_loss": 9 / (s + 1)}
+        for s in (19, 39, 59)
+    ]
+    log = log_of(tmp_path, [json.dumps(row) for row in rows])
+    assert log.format == "detectron2"
+    assert log.table["step"].tolist() == [20, 40, 60]
+    assert log.table["value"].tolist() == [9 / s for s in (20, 40, 60)]
+    assert set(log.table["aggregation"]) == {"window_median(20)"}
+
+
 def test_current_steps_are_steps(tmp_path: Path) -> None:
     rows = [{"current_steps": s, "total_steps": 9, "loss": 9 / s, "lr": 0.1} for s in (1, 2, 3)]
     rows.append({"current_steps": 3, "total_steps": 9, "loss": None, "percentage": 100.0})

@@ -1,5 +1,7 @@
 """TensorBoard, Weights & Biases and MLflow through the one entrance: segments, tokens, runs."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +48,33 @@ def test_a_store_of_several_runs_asks_which(place: str) -> None:
 
 def test_names_of_formats_are_unique() -> None:
     assert len(BY_NAME) == len(FORMATS)
+
+
+def metrics_of_steps(folder: Path, steps: Iterable[int]) -> None:
+    """What MetricSaverCallback of OLMo-core leaves."""
+    last = {}
+    for step in steps:
+        last = {"train/CE loss": 2 + 8 / step, "throughput/total tokens": 100 * step, "a": None}
+        (folder / f"metrics_step{step}.json").write_text(json.dumps(last))
+    (folder / "metrics.json").write_text(json.dumps(last))
+
+
+def test_metrics_of_steps_of_olmo_core(tmp_path: Path) -> None:
+    metrics_of_steps(tmp_path, range(5, 205, 5))
+    log = read(tmp_path, max_bad_fraction=0)
+    assert log.format == "olmo-metrics"
+    assert log.table["step"].tolist() == [*range(5, 205, 5)]
+    assert log.table["tokens"].tolist() == [100 * s for s in range(5, 205, 5)]
+    assert log.table["value"].tolist() == [2 + 8 / s for s in range(5, 205, 5)]
+    assert set(log.table["segment"]) == {0}
+    (tmp_path / "metrics_step10.json").write_text('{"train/CE loss": 2.8, ')
+    log = read(tmp_path)
+    assert len(log.table) == 39
+    assert log.quarantine["reason"].str.startswith("metrics_step10.json: not JSON").all()
+
+
+def test_metrics_of_an_unknown_step_are_refused(tmp_path: Path) -> None:
+    metrics_of_steps(tmp_path, [5])
+    (tmp_path / "metrics_step5.json").unlink()
+    with pytest.raises(LogError, match="nothing says of which step"):
+        read(tmp_path)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -75,6 +75,24 @@ class _Reader:
         return taken
 
 
+class _Ended:
+    """A file in which carriage returns, by which bars are overprinted, end lines too."""
+
+    _ENDS = bytes.maketrans(b"\r", b"\n")
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        return self._file.read(size).translate(self._ENDS)
+
+    def readline(self, size: int = -1) -> bytes:
+        """The bytes to the end of a line of the file, with all that is overprinted in it."""
+        return self._file.readline(size).translate(self._ENDS)
+
+
 def _constant(head: bytes, pattern: str) -> float | None:
     """A number that a log prints once, near its start."""
     match = re.search(pattern.encode(), head)
@@ -92,6 +110,8 @@ def _peek(file: BinaryIO, size: int = 1 << 20) -> bytes:
 def _read(
     file: BinaryIO, keep: frozenset[str] | None, console: Console, parse: Parse | None
 ) -> Source:
+    if console.returns:
+        file = cast(BinaryIO, _Ended(file))
     head = _peek(file)
     constants = {name: _constant(head, text) for name, text in console.constants.items()}
     reader = _Reader(console, keep)
@@ -136,7 +156,7 @@ def _sniff(head: bytes, console: Console, certain: tuple[bytes, ...]) -> bool:
     head = plain(head)
     if certain and not any(word in head for word in certain):
         return False
-    head = _RANKS.sub(b"", head)
+    head = _RANKS.sub(b"", head.replace(b"\r", b"\n") if console.returns else head)
     return bool(re.search(console.recognise.encode(), head, re.MULTILINE)) and not (
         console.unless and re.search(console.unless.encode(), head, re.MULTILINE)
     )
@@ -154,4 +174,5 @@ def described(console: Console, parse: Parse | None = None) -> Format:
         partial(_read, keep=None, console=console, parse=parse),
         console.preset,
         read_columns=partial(_read, console=console, parse=parse),
+        generic=console.generic,
     )

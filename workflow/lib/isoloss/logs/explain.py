@@ -147,6 +147,8 @@ def _unmatched(file: Path, there: Collection[int], bad: Sequence[Bad]) -> list[s
                 if shape in shapes or len(shapes) < 10_000:
                     shapes[shape] += 1
                     first.setdefault(shape, number)
+    if max(there, default=0) > number:  # its lines end at carriage returns too
+        return [f"records: {len(there):,}; broken: {len(broken):,}"]
     none = shapes.total()
     lines = [
         f"lines: {number:,}; with a record: {len(there):,}; broken: {len(broken):,}; "

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress, pairwise
+from math import prod
 
 from isoloss.logs.patterns import Console, Line, Unprinted
 from isoloss.logs.printed import Broken, Found, Row, value, wall_time
@@ -65,7 +66,9 @@ class Kind:
         self.others: list[Kind] = []
         self.whole: str | None = None
         record = line.record.removeprefix("^")
-        if line.fields and not line.last:
+        if line.adds:
+            pass  # what is added needs a closer look
+        elif line.fields and not line.last:
             self.whole = rf"{line.before}{record}({line.fields.body})[ \t]*"
         elif line.after is not None:
             self.whole = line.before + record + line.after
@@ -170,11 +173,14 @@ class Kind:
             yield Broken(f"not a whole {self.name} record")
 
     def _groups(self, match: re.Match[bytes]) -> Row:
-        return {
-            self.column(group): value(text) + self.line.shift.get(group, 0)
+        numbers = {
+            group: value(text) + self.line.shift.get(group, 0)
             for group, text in match.groupdict().items()
             if text is not None
         }
+        for group, factors in self.line.adds.items():
+            numbers[group] += prod(numbers[factor] for factor in factors)
+        return {self.column(group): number for group, number in numbers.items()}
 
     def _fielded(self, line: bytes, starts: list[int], found: Found) -> Iterator[Row | Broken]:
         if not starts:

@@ -122,6 +122,7 @@ class Line:
     fields: Fields | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     shift: Mapping[str, float] = field(default_factory=dict)
+    adds: Mapping[str, Sequence[str]] = field(default_factory=dict)
     required: Sequence[str] = ()
     numbers: str | None = None
     unprinted: Unprinted | None = None
@@ -147,6 +148,8 @@ class Console:
     counts: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     time: bool = False
+    generic: bool = False
+    returns: bool = False
     lines: Sequence[Line] = ()
 
 
@@ -251,9 +254,16 @@ def _console(at: _At, given: Any) -> Console:
         {str(k): (at / "units" / k).numbers(v) for k, v in units.items()},
         {k: (at / "counts" / k).typed(v, str, "a text") for k, v in counts.items()},
         (at / "notes").texts(given.get("notes", [])),
-        (at / "time").typed(given.get("time", False), bool, "true or false"),
-        [_line(at / "lines" / kind, str(kind), line) for kind, line in lines.items()],
+        **_flags(at, given),
+        lines=[_line(at / "lines" / kind, str(kind), line) for kind, line in lines.items()],
     )
+
+
+def _flags(at: _At, given: Any) -> dict[str, bool]:
+    return {
+        key: (at / key).typed(given.get(key, False), bool, "true or false")
+        for key in ("time", "generic", "returns")
+    }
 
 
 def _line(at: _At, kind: str, given: Any) -> Line:
@@ -279,7 +289,7 @@ def _line(at: _At, kind: str, given: Any) -> Line:
     names = re.compile(found["record"].encode()).groupindex
     if not names and "fields" not in given:
         raise (at / "record").error("it has no group `(?P<name>...)`: what is its column?")
-    for key in ("names", "shift"):
+    for key in ("names", "shift", "adds"):
         for group in (at / key).mapping(given.get(key, {}), ()):
             if group not in names:
                 raise (at / key / group).error(f"no such group; there are: {', '.join(names)}")
@@ -287,6 +297,12 @@ def _line(at: _At, kind: str, given: Any) -> Line:
     found["names"] = {
         g: (at / "names" / g).typed(n, str, "a text") for g, n in given.get("names", {}).items()
     }
+    found["adds"] = {}
+    for group, factors in given.get("adds", {}).items():
+        found["adds"][group] = (at / "adds" / group).texts(factors)
+        for factor in found["adds"][group]:
+            if factor not in names:
+                raise (at / "adds" / group).error(f"no group {factor!r}: {', '.join(names)}")
     found["required"] = (at / "required").texts(given.get("required", []))
     if "unprinted" in given:
         names_ = [f.name for f in fields(Unprinted)]

@@ -2,11 +2,13 @@
 
 from isoloss.logs.formats import (
     delimited,
+    detectron2,
     huggingface,
     jsonl,
     lightning,
     litgpt,
     mlflow,
+    olmo_metrics,
     pairs,
     parquet,
     programs,
@@ -17,11 +19,13 @@ from isoloss.logs.formats import (
 
 FORMATS = (
     *delimited.FORMATS,
+    *detectron2.FORMATS,
     *huggingface.FORMATS,
     *jsonl.FORMATS,
     *lightning.FORMATS,
     *litgpt.FORMATS,
     *mlflow.FORMATS,
+    *olmo_metrics.FORMATS,
     *pairs.FORMATS,
     *parquet.FORMATS,
     *programs.FORMATS,

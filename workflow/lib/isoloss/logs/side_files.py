@@ -21,6 +21,7 @@ _SAME = {
     "huggingface": {"tensorboard", "hf-stdout", "jsonl", "wandb"},
     "lightning": {"tensorboard", "wandb"},
     "llmc": {"llmc-main"},
+    "olmo": {"olmo-metrics", "tensorboard", "wandb"},
     "wandb": {"tensorboard", "hf-stdout", "lightning"},
 }
 # Losses of one run agree to what is printed, but for the last of a log that was cut.
