@@ -304,7 +304,7 @@ def test_scaling_shows_points_laws_their_equations_n_and_the_arrow(figures, plot
     assert arrow.xy[1] == arrow.xyann[1] == row["loss"]
 
 
-def test_of_three_arms_the_legend_has_the_multipliers_and_a_line_joins_the_laws(plotting):
+def test_of_three_arms_the_legend_has_the_multipliers(plotting):
     arms = ("base", "new", "newer")
     t, _ = tables(arms)
     figure = drawn(plotting, arms)["scaling"]
@@ -316,11 +316,21 @@ def test_of_three_arms_the_legend_has_the_multipliers_and_a_line_joins_the_laws(
         assert words in text.replace("\n", " ")
     (axes,) = figure.axes
     assert not any(text.arrow_patch for text in axes.texts)
-    joined = {line.get_ydata()[0]: line for line in axes.lines if line.get_marker() == "|"}
-    for row in rows.to_dict("records"):
-        at = row["candidate_compute_pflop_s_days"]
-        ends = np.asarray(joined[row["loss"]].get_xdata())
-        assert np.isclose(ends[:, None], [at, at * row["multiplier"]]).any(axis=0).all()
+    assert rows["loss"].nunique() == 2
+    assert not [line for line in axes.lines if line.get_marker() == "|"]
+
+
+def test_a_line_joins_the_laws_of_three_arms_that_are_compared_at_one_loss(plotting):
+    made = Made(3, 1, 1)
+    with mpl.rc_context(style.paper(plotting)):
+        stages = [made[name] for name in ("points", "fit", "draws", "multiplier")]
+        figure = scaling.draw(*stages, made.words, plotting)
+    rows = made["multiplier"].query("headline")
+    at = rows["candidate_compute_pflop_s_days"]
+    (line,) = [line for line in figure.axes[0].lines if line.get_marker() == "|"]
+    assert set(line.get_ydata()) == {2.2}
+    ends = sorted([*at, at.iloc[0] * rows["multiplier"].iloc[0]])
+    np.testing.assert_allclose(line.get_xdata(), ends)
 
 
 def test_laws_are_bold_over_their_points_and_faint_beyond(figures, plotting):
@@ -472,6 +482,18 @@ def test_positions_of_seven_candidates_are_a_forest_with_a_row_a_metric(plotting
     np.testing.assert_allclose(np.sort(drawn_at), np.sort(rows["multiplier"]))
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == list(made.words["metrics"].values())
+
+
+def test_positions_of_one_metric_and_seven_candidates_are_a_row_a_candidate(plotting):
+    made = Made(8, 2, 1)
+    with mpl.rc_context(style.paper(plotting)):
+        figure = positions.draw(made["multiplier"], made.words, plotting)
+    (axes,) = figure.axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == list(made.words["arms"].values())[1:]
+    rows = made["multiplier"].query("kind == 'reported'")
+    signs = np.concatenate([line.get_xdata() for line in axes.lines if line.get_marker() != "None"])
+    np.testing.assert_allclose(np.sort(signs), np.sort(rows["multiplier"]))
 
 
 def test_the_multiplier_under_ten_conventions_has_a_panel_each(plotting):

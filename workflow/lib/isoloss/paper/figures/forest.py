@@ -48,26 +48,28 @@ def label_rows(made: Sheet, labels: list[str]) -> None:
 def draw(reported: pd.DataFrame, words: Mapping[str, Any], plotting: style.Plotting) -> Figure:
     """Reported multipliers, one a candidate, metric and convention: a row a metric.
 
-    Each convention has its sign and its interval; of more than MOST in a panel only the headline
-    has an interval.
+    Of one metric a row a candidate, in one panel. Each convention has its sign and its interval; of
+    more than MOST in a panel only the headline has an interval.
     """
     conventions, metrics = words["conventions"], list(words["metrics"])
     looks = style.convention_styles(plotting, conventions)
     candidates = [arm for arm in words["arms"] if arm in set(reported["candidate"])]
     crowded = is_crowded(words)
     each = 1 if crowded else len(conventions)
-    made = panels(plotting, words, candidates, len(metrics), each)
-    order = {metric: float(i) for i, metric in enumerate(metrics)}
-    for candidate, axes in zip(candidates, made.panels, strict=True):
-        mine = reported[reported["candidate"] == candidate]
+    alone = len(metrics) == 1
+    rows, column = (candidates, "candidate") if alone else (metrics, "metric")
+    made = panels(plotting, words, [""] if alone else candidates, len(rows), each)
+    order = {name: float(i) for i, name in enumerate(rows)}
+    step = 0.8 / len(conventions)
+    for candidate, axes in zip([None] if alone else candidates, made.panels, strict=True):
+        mine = reported if candidate is None else reported[reported["candidate"] == candidate]
         for i, (convention, look) in enumerate(looks.items()):
             table = mine[mine["convention"] == convention]
-            step = 0.8 / len(conventions)
             shift = 0.0 if crowded else step * (i - (len(conventions) - 1) / 2)
-            at = table["metric"].map(order) + shift
+            at = table[column].map(order) + shift
             _signs(axes, table, at, look, told=not crowded or i == 0)
     _limits(made, reported)
-    label_rows(made, list(words["metrics"].values()))
+    label_rows(made, [words["arms" if alone else "metrics"][name] for name in rows])
     made.axis("x", log=True)
     baseline = words["arms"][reported["baseline"].iloc[0]]
     of = f" of {words['arms'][candidates[0]]}" if len(candidates) == 1 else ""

@@ -41,8 +41,8 @@ def draw(
     Laws are bold over their points and faint beyond, over bands of their draws. With one candidate
     an arrow at the headline loss goes from its law to the baseline's and carries the multiplier
     with its interval (of several metrics: above the panel); with more, a line at that loss joins
-    the laws, and the multipliers stand in the legend. published: what is published of the study,
-    thin and grey.
+    the laws (unless their losses differ), and the multipliers stand in the legend. published: what
+    is published of the study, thin and grey.
     """
     headline, arms, metrics = words["conventions"][0], words["arms"], words["metrics"]
     looks = style.arm_styles(plotting, arms)
@@ -95,16 +95,18 @@ def caption(
     here = points[points["convention"] == headline]
     law = fit.loc[(fit["convention"] == headline) & fit["headline_law"], "law"].iloc[0]
     told = multiplier[multiplier["headline"]]
-    several = len(words["arms"]) > 2
     where = (
-        "The black line joins the laws at the reported loss, and the legend has the multipliers."
-        if several and len(words["metrics"]) == 1
-        else "The black line joins the laws at the reported loss; the multipliers are in figure "
-        "positions."
-        if several
-        else "The arrow goes, at the reported loss, from the candidate's law to the baseline's: "
-        "the compute multiplier, with its interval."
+        "The arrow goes, at the reported loss, from the candidate's law to the baseline's: the "
+        "compute multiplier, with its interval."
     )
+    if len(words["arms"]) > 2:
+        one = all(_one_loss(rows.to_dict("records")) for _, rows in told.groupby("metric"))
+        where = "The black line joins the laws at the reported loss. " * one + (
+            "The legend has the compute multipliers over the baseline, with their intervals, at "
+            "the reported losses."
+            if len(words["metrics"]) == 1
+            else "The compute multipliers are in figure positions."
+        )
     return captions.caption(
         words,
         "Final losses of the runs against training compute (bars: 95% of the error within a run, "
@@ -204,17 +206,11 @@ def _compared(
     """The multipliers of a metric: an arrow, or of several candidates a line with their marks."""
     rows = [row for row in rows if np.isfinite(row["multiplier"])]
     if len(words["arms"]) > 2:
-        for loss in dict.fromkeys(row["loss"] for row in rows):
-            at = [row["candidate_compute_pflop_s_days"] for row in rows if row["loss"] == loss]
-            own = next(row for row in rows if row["loss"] == loss)
-            at.append(own["candidate_compute_pflop_s_days"] * own["multiplier"])
-            line: dict[str, Any] = {
-                "color": "black",
-                "linewidth": 0.8,
-                "marker": "|",
-                "markersize": 5,
-            }
-            axes.plot(sorted(at), [loss] * len(at), **line, zorder=4)
+        if _one_loss(rows):
+            at = [row["candidate_compute_pflop_s_days"] for row in rows]
+            at.append(at[0] * rows[0]["multiplier"])
+            line: dict[str, Any] = {"linewidth": 0.8, "marker": "|", "markersize": 5}
+            axes.plot(sorted(at), [rows[0]["loss"]] * len(at), color="black", **line, zorder=4)
         return
     for row in rows:
         _arrow(axes, row)
@@ -224,6 +220,11 @@ def _compared(
             near = min(start, start * row["multiplier"]), row["loss"]
             lines: list[tuple[str, dict[str, Any]]] = [("\n".join(_told(row)), {})]
             made.say(axes, lines + [(grey, {"color": GREY})] * bool(grey), near)
+
+
+def _one_loss(rows: list[dict[str, Any]]) -> bool:
+    """Whether all candidates of a metric are compared at one loss: a line can show it."""
+    return len({row["loss"] for row in rows if np.isfinite(row["multiplier"])}) == 1
 
 
 def _told(row: Mapping[str, Any], *, at_loss: bool = False) -> list[str]:

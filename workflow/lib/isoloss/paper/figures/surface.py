@@ -63,7 +63,7 @@ def draw(
     color = colormaps[COLORS]
     unit = captions.loss(words, kept).rpartition(" (")[2].rstrip(")")
     handles = [
-        Line2D([], [], color=color(norm(level)), label=f"{level:.3g}" + f" {unit}" * (i == 0))
+        Line2D([], [], color=color(norm(level)), label=f"{level:.2f}" + f" {unit}" * (i == 0))
         for i, level in enumerate(levels)
     ]
     name = "lowest loss at each compute"
