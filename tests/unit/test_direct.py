@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from isoloss.fit.fit import fits
+from isoloss.fit.laws.chinchilla import optimal_allocation, value
 from isoloss.fit.settings import Fitting
-from isoloss.multiplier.direct import budgets_of, direct, lowest, measured
+from isoloss.multiplier.direct import budgets_of, direct, disagree, in_6nd, lowest, measured
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.settings import Comparison
+from isoloss.multiplier.verdict import verdict
 from isoloss.points.from_table import tabled_points
 from isoloss.units import PFLOP_S_DAY
 from numpy.testing import assert_allclose
@@ -212,3 +214,70 @@ def test_minima_that_do_not_fall_are_no_rungs():
 
 
 SETTINGS = Fitting(**FIT, law="power")
+
+
+def row(value, low, high, law="chinchilla"):
+    return {"multiplier": value, "ci_low": low, "ci_high": high, "law": law}
+
+
+def test_law_and_measurement_disagree_beyond_the_noise_of_both_and_not_within():
+    law = row(4.83, 4.83 / 1.1, 4.83 * 1.1)
+    words = disagree(law, row(3.74, 3.74 / 1.1, 3.74 * 1.1))
+    assert "4.83 by chinchilla, 3.74 by the lowest losses" in words
+    # log 4.83 / 3.74 is 0.256; half widths of 0.2 each make 0.28.
+    wide = [row(m, m * np.exp(-0.2), m * np.exp(0.2)) for m in (4.83, 3.74)]
+    assert disagree(*wide) == ""
+    narrow = [row(m, m * np.exp(-0.17), m * np.exp(0.17)) for m in (4.83, 3.74)]
+    assert disagree(*narrow) != ""
+    assert disagree(law, row(np.nan, np.nan, np.nan)) == ""
+
+
+def test_budgets_of_logged_compute_are_counted_as_6nd_at_their_best_size():
+    n = np.tile(np.geomspace(1e8, 1e9, 7), 2)
+    compute = np.repeat([1.0, 4.0], 7)
+    ratio = 1.2 * (n / 3e8) ** 0.1  # 6 N D over logged compute
+    tokens = ratio * compute * PFLOP_S_DAY / 6 / n
+    points = pd.DataFrame({"compute_pflop_s_days": compute, "parameters": n, "tokens": tokens})
+    table = pd.DataFrame({"compute_pflop_s_days": [1.0, 4.0], "optimal_parameters": [3e8, 6e8]})
+    found = in_6nd(table, points)["compute_pflop_s_days"]
+    assert_allclose(found, [1.2, 4 * 1.2 * 2**0.1], rtol=1e-9)
+
+
+def test_a_surface_is_held_against_the_minima_at_its_own_losses(monkeypatch):
+    budgets = np.repeat(np.geomspace(1, 81, 5), 7)
+    best = optimal_allocation(budgets, 480.0, 0.35, 2100.0, 0.37)[0]
+    n = best * np.tile(1.6 ** np.arange(-3.0, 4.0), 5)
+    tokens = budgets * PFLOP_S_DAY / 6 / n
+    tables, labels = [], [f"m{j}" for j in range(n.size)]
+    for i, (name, gain) in enumerate((("base", 1.0), ("new", 1.3))):
+        loss = value(n * gain**0.5, tokens * gain**0.5, 1.8, 480.0, 0.35, 2100.0, 0.37)
+        loss = loss * np.exp(1e-3 * np.random.default_rng(i).normal(size=n.size))
+        columns = {"compute_pflop_s_days": budgets, "parameters": n, "tokens": tokens, "loss": loss}
+        runs = [f"{name}-{label}" for label in labels]
+        tables.append(pd.DataFrame(columns).assign(arm=name, model=labels, run=runs))
+    points = pd.concat(tables).assign(metric="loss", convention="logged", used=True, loss_se=np.nan)
+    settings = Fitting(law="chinchilla", **FIT)
+    made = fits(points, settings, "model")
+
+    def found():
+        table = multipliers(
+            made.table("fit", []),
+            points,
+            made.table("draws", []),
+            made.table("surface", []),
+            baseline="base",
+            headline="logged",
+            settings=Comparison(**COMPARED),
+            gate=gate(),
+            fitting=settings,
+        )
+        return table[table["kind"] == "reported"].set_index("law")
+
+    table = found()
+    assert "disagree" not in table.loc["chinchilla", "doubts"]
+    said = "{0[multiplier]:.6f} and {1[multiplier]:.6f}".format
+    monkeypatch.setattr("isoloss.multiplier.multiplier.disagree", said)
+    both = said(table.loc["chinchilla"], table.loc["isoflop"])
+    refused = found().loc["chinchilla"]
+    assert f"disagree: {both}" in refused["doubts"]
+    assert not verdict(refused).headline

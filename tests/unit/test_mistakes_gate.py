@@ -415,11 +415,12 @@ def test_no_mistake_gives_a_confident_wrong_headline(mistake):
 @pytest.mark.parametrize("seed", range(20))
 def test_a_clean_ladder_has_no_doubts(seed):
     row, line = judged(ladder(seed))
-    # Scatter bends one clean ladder of ten, by the test's own level.
-    bent = {"law"} if row["interval"] == HULL else set()
-    assert set(verdict(row).reasons) <= {"undecided"} | bent
-    assert row["interval"] != HULL or seed in (4, 14)
-    assert outcome(row, line) == ("flagged" if bent else "told")
+    # Two tests at a level of 10% look at each: of 20 clean ladders three are told.
+    chance = set(verdict(row).reasons) & {"law", "holdout"}
+    assert set(verdict(row).reasons) <= {"undecided"} | chance
+    assert bool(chance) == (seed in (2, 4, 14))
+    assert ("law" in chance) == (row["interval"] == HULL)
+    assert outcome(row, line) == ("flagged" if chance else "told")
 
 
 def test_one_budget_tried_with_other_sizes_is_no_grid():

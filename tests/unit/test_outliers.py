@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from isoloss.fit.fitted import fit_law
 from isoloss.multiplier.equal_loss import arm, multiplier
-from isoloss.multiplier.outliers import leans, off_law
+from isoloss.multiplier.outliers import holdout, leans, off_law
 from sections import gate
 
 COMPUTE = np.geomspace(0.1, 25.6, 8)
@@ -82,3 +82,33 @@ def test_where_too_few_points_would_be_left_nothing_is_said():
 @pytest.mark.parametrize("end", [0.0, float("nan")])
 def test_where_a_loss_is_not_reached_nothing_is_said(end):
     assert leans(pair(), {"loss": 2.3, "ci_low": end, "ci_high": end}, pair_by=True) == ""
+
+
+def with_floor(floor):
+    base, new = pair()
+    arms = []
+    for a, k in ((base, 1.0), (new, 1.25)):
+        noise = np.log(a.loss / (2.6 * (k * COMPUTE) ** -0.06)) / 10
+        loss = (floor + (2.6 - floor) * (k * COMPUTE) ** -0.15) * np.exp(noise)
+        fit = fit_law("power", [COMPUTE], loss, "least_squares_log")
+        row = {"law": "power", "method": "least_squares_log", "n_points": 8} | fit.parameters
+        points = pd.DataFrame({"compute_pflop_s_days": COMPUTE, "loss": loss, "model": a.model})
+        arms.append(arm(row, points.assign(run=a.run)))
+    return arms
+
+
+def test_a_law_that_misses_its_largest_run_when_fitted_without_it_says_by_how_much():
+    arms = with_floor(1.7)
+    words = holdout(tuple(arms))
+    found = re.match(r"the law misses run (\w+)-7, of most compute, by ([\d.]+)% of loss", words)
+    a = arms[0] if found[1] == "base" else arms[1]
+    smaller = fit_law("power", [a.compute[:7]], a.loss[:7], "least_squares_log")
+    off = np.log(a.loss[7] / smaller.predict(a.compute[7:])[0])
+    assert float(found[2]) == pytest.approx(100 * off, rel=0.03)
+    compute = float(re.search(r"\(([\d.]+)% of compute\)", words)[1])
+    assert compute == pytest.approx(100 * np.expm1(off / a.parameters[1]), rel=0.15)
+
+
+def test_a_law_that_holds_misses_nothing_and_too_few_points_tell_nothing():
+    assert holdout(pair()) == ""
+    assert holdout(pair(law="power_floor")) == ""

@@ -4,8 +4,9 @@ log C is interpolated in log L by a monotone cubic (Fritsch and Carlson 1980, do
 between losses that fall with compute, and nowhere else. Coverage: benchmarks/coverage.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,11 @@ from isoloss.multiplier.equal_loss import outside, table_of
 from isoloss.multiplier.influence import Influence
 from isoloss.multiplier.intervals import Interval, delta, none, welch
 from isoloss.multiplier.mixture import PairedInterval
-from isoloss.units import Floats
+from isoloss.units import PFLOP_S_DAY, Floats
 
 MEASURED, INTERPOLATION = "measured", "interpolation"  # law and method of points as they are
 PARABOLA = next(iter(ORDERS))  # the curve of iso-FLOP points where a study names none
+ENDS = ("multiplier", "ci_low", "ci_high")
 STEP = 1e-4  # by which a loss is moved for a derivative, as a share of the smallest distance
 
 
@@ -163,6 +165,40 @@ def budgets_of(points: pd.DataFrame, curve: str, settings: Fitting) -> pd.DataFr
         return fit_isoflop(compute, n, points["loss"], labels, curve, window=settings.window)[0]
     except FitError:
         return None
+
+
+def in_6nd(budgets: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    """Budgets of one arm at the 6 N D of their best size, as a law of N and D counts them.
+
+    points: theirs, whose 6 N D over compute is taken as a parabola in log N.
+    """
+    n = points["parameters"].to_numpy(np.float64)
+    product = 6.0 * n * points["tokens"] / PFLOP_S_DAY  # beyond 2^63
+    ratio = np.log(product / points["compute_pflop_s_days"])
+    centre = np.log(n).mean()
+    curve = np.polyfit(np.log(n) - centre, ratio, 2)
+    best = np.polyval(curve, np.log(budgets["optimal_parameters"]) - centre)
+    return budgets.assign(compute_pflop_s_days=budgets["compute_pflop_s_days"] * np.exp(best))
+
+
+def disagree(law: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
+    """Whether two rows of the multiplier table at one loss differ beyond the noise of both.
+
+    Beyond the root of the sum of the squared half widths of log M: the errors of estimates from the
+    same runs have a part in common, so that they differ less by chance.
+    """
+    rows = [{name: float(row[name]) for name in ENDS} for row in (law, measured)]
+    if not all(value > 0 and np.isfinite(value) for row in rows for value in row.values()):
+        return ""
+    (m, low, high), (k, bottom, top) = (np.log(list(row.values())) for row in rows)
+    noise = np.hypot((high - low) / 2, (top - bottom) / 2)
+    if abs(m - k) <= noise:
+        return ""
+    return (
+        f"law and measurement disagree: {np.exp(m):.3g} by {law['law']}, {np.exp(k):.3g} by the "
+        "lowest losses of iso-FLOP curves; there is no single number: choose a law that the points "
+        "follow, or none (`fit: {law: isoflop}`)"
+    )
 
 
 def _not_falling(loss: Floats, names: Sequence[str], kind: str) -> str:

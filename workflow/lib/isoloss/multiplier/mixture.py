@@ -25,6 +25,8 @@ ATANH = 0.35 * np.arange(-10, 21)
 FEW_IN_COMMON = 0.7
 # The mixture takes the arms as equally noisy: it is not used where they differ by more than this.
 SCATTER_RATIO = 2.0
+# Lower weights move no printed digit, and so far off the step may lead where a law has no inverse.
+LEAST_WEIGHT = 1e-9
 EXACT = 1e-12  # Residuals of points on their law, after rounding.
 
 
@@ -172,7 +174,10 @@ def mixture(a: Influence, b: Influence, confidence: float) -> Interval | None:
     slope = np.hstack([a.curve(at[: a.size])[1], -b.curve(at[a.size :])[1]])
     middle = a.curve(shift[:, : a.size])[0] - b.curve(shift[:, a.size :])[0]
     variance = np.einsum("kp,gpq,kq->gk", slope, covariance, slope) * (squares / freedom)[:, None]
-    low, high = mixed(weight, middle, np.sqrt(variance), freedom, confidence)
+    likely = weight > LEAST_WEIGHT
+    low, high = mixed(
+        weight[likely], middle[likely], np.sqrt(variance[likely]), freedom, confidence
+    )
     correlation = float(np.sum(weight * np.tanh(ATANH)))
     beyond = "at a correlation that the data allow, an arm does not reach the loss"
     return Interval(low, high, np.full(low.shape, freedom), correlation, beyond)

@@ -1,6 +1,6 @@
 """Fits and points -> compute multipliers of every candidate, at chosen losses and over a range."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,12 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.fit.along import counted_in, on_axis
+from isoloss.fit.along import counted_in, is_surface, on_axis
 from isoloss.fit.settings import Fitting
 from isoloss.multiplier.curvature import law_in_doubt
-from isoloss.multiplier.direct import direct, rungs
+from isoloss.multiplier.direct import (
+    PARABOLA,
+    budgets_of,
+    direct,
+    disagree,
+    in_6nd,
+    lowest,
+    rungs,
+)
 from isoloss.multiplier.equal_loss import Arm, Reached, arm, multiplier, overlap
-from isoloss.multiplier.outliers import leans, off_law
+from isoloss.multiplier.outliers import holdout, leans, off_law
 from isoloss.multiplier.plausible import doubts
 from isoloss.multiplier.settings import Comparison, Gate
 from isoloss.multiplier.verdict import cell, judge
@@ -59,7 +67,9 @@ def multipliers(
     pair_by = settings.pair_by == "model"
     tables = []
     for one in (
-        *_by_law(fits, by_points, arms_of(by_points, draws, surface), baseline, settings, gate),
+        *_by_law(
+            fits, by_points, arms_of(by_points, draws, surface), baseline, settings, gate, fitting
+        ),
         *_directly(by_points, baseline, settings, fitting, gate),
     ):
         place = one.names["metric"], one.names["convention"], one.candidate
@@ -93,15 +103,19 @@ def multipliers(
                 headline_law=one.headline_law,
                 status=one.status,
             )
-            found = []
-            for row in table.to_dict("records"):
-                hangs = (
-                    leans(one.fitted, row, pair_by=pair_by)
-                    if one.fitted and row["headline"]
-                    else ""
-                )
-                found.append(cell(judge(row, gate, {**one.doubts, "leans": hangs})))
-            tables.append(table.assign(doubts=found))
+            rows = table.to_dict("records")
+            found = [dict(one.doubts) for _ in rows]
+            if one.fitted and kind == "reported":
+                for doubtful, row in zip(found, rows, strict=True):
+                    doubtful["leans"] = (
+                        leans(one.fitted, row, pair_by=pair_by) if row["headline"] else ""
+                    )
+            if one.check and kind == "reported":
+                checks = one.check(at, confidence=settings.confidence).to_dict("records")
+                for doubtful, row, direct_row in zip(found, rows, checks, strict=True):
+                    doubtful["disagree"] = disagree(row, direct_row)
+            judged = [judge(row, gate, doubtful) for row, doubtful in zip(rows, found, strict=True)]
+            tables.append(table.assign(doubts=[cell(each) for each in judged]))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -121,6 +135,7 @@ class Pair:
     status: str
     doubts: Mapping[str, str]
     fitted: tuple[Arm, Arm] | None = None  # the same arms, where they have a law
+    check: Callable[..., pd.DataFrame] | None = None  # of a law of N and D, by iso-FLOP minima
 
     @property
     def direct(self) -> bool:
@@ -143,6 +158,7 @@ def _by_law(
     baseline: str,
     settings: Comparison,
     gate: Gate,
+    fitting: Fitting | None,
 ) -> Iterator[Pair]:
     """Every candidate under every law of the fit table."""
     for key, group in fits.groupby(FIT, sort=False):
@@ -166,6 +182,7 @@ def _by_law(
             fitted_to = [by_points[tuple(row[key] for key in POINTS)] for row in fitted]
             doubtful = doubts(fitted_to[0], fitted_to[1], fitted, gate)
             doubtful["off_law"] = off_law(pair, gate)
+            doubtful["holdout"] = holdout(pair)
             yield Pair(
                 names=names,
                 candidate=name,
@@ -175,7 +192,27 @@ def _by_law(
                 status=_status({arm: status[arm] for arm in (baseline, name)}),
                 doubts=doubtful,
                 fitted=pair,
+                check=_check(names, fitted_to, settings, fitting),
             )
+
+
+def _check(
+    names: Mapping[str, str],
+    points: Sequence[pd.DataFrame],
+    settings: Comparison,
+    fitting: Fitting | None,
+) -> Callable[..., pd.DataFrame] | None:
+    """The multiplier between iso-FLOP minima beside a law of N and D, in its compute; or None."""
+    if fitting is None or not is_surface(names["law"]):
+        return None
+    arms = []
+    for each in points:
+        found = budgets_of(each, PARABOLA, fitting)
+        if found is None:
+            return None
+        other = counted_in(names["law"], names["convention"]) != names["convention"]
+        arms.append(lowest(in_6nd(found, each) if other else found))
+    return partial(direct, arms[0], arms[1], pair=settings.pair_by == "model")
 
 
 def _directly(

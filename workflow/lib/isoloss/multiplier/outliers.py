@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtr
 
 from isoloss.fit.estimators import ESTIMATORS
 from isoloss.fit.fitted import fit_law
@@ -14,6 +15,9 @@ from isoloss.multiplier.equal_loss import Arm, multiplier
 from isoloss.multiplier.settings import Gate
 
 Arms = tuple[Arm, Arm]
+BUDGET = 1.1  # computes within it are of one budget
+MISSED = 0.1  # probability that scatter alone explains what a law misses
+FAR = 0.1  # of compute: misses that are smaller are not told
 
 
 def off_law(arms: Arms, limits: Gate) -> str:
@@ -47,6 +51,52 @@ def _off(a: Arm, limits: Gate) -> Iterator[tuple[float, str, float]]:
     for run, off, scatter in zip(a.run, deleted, np.sqrt(left), strict=True):
         if abs(off) > max(limits.odd, limits.odd_scatter * scatter):
             yield float(scatter), run, float(off)
+
+
+def holdout(arms: Arms) -> str:
+    """The arm whose law, fitted without its runs of most compute, misses them; "" if none does.
+
+    By more than FAR, and than their scatter and the law's explain (MISSED): deleted residuals of
+    all runs within BUDGET of the largest compute, d = (I - H_gg)^-1 r_g, with variance
+    s^2 (I - H_gg)^-1 and s from the other runs (Cook and Weisberg 1982, section 3.6). The mean of d
+    over its error has Student's t.
+    """
+    found = sorted(each for a in arms for each in _missed(a))
+    if not found:
+        return ""
+    _, run, off, compute = found[0]
+    return (
+        f"the law misses run {run}, of most compute, by {100 * abs(off):.2g}% of loss where it is "
+        f"fitted without ({100 * np.expm1(abs(compute)):.2g}% of compute): the law does not hold "
+        "to there"
+    )
+
+
+def _missed(a: Arm) -> Iterator[tuple[float, str, float, float]]:
+    """Probability, a run, and how far the law is off it in log loss and log compute."""
+    moved = a.fit.influence(np.zeros((1, len(a.parameters))))
+    gone = a.compute >= a.compute.max() / BUDGET
+    freedom = int(np.sum(~gone)) - a.fit.free
+    if moved is None or freedom < 1 or len(set(a.run)) < a.loss.size:
+        return
+    rest = np.eye(int(gone.sum())) - moved[1][np.ix_(gone, gone)]
+    residual = a.fit.log_residuals
+    try:
+        inverse = np.linalg.inv(rest)
+    except np.linalg.LinAlgError:
+        return
+    deleted = inverse @ residual[gone]
+    squares = float(np.sum(residual**2) - residual[gone] @ deleted)
+    error = np.sqrt(max(squares, 0.0) / freedom * inverse.sum()) / len(deleted)
+    off = float(deleted.mean())
+    if not error > 0:
+        return
+    chance = float(2 * stdtr(freedom, -abs(off) / error))
+    at = a.compute.max() * np.array([1.0, 1.01])
+    here, beyond = np.log(a.law.along_compute.value(at, **a.along))
+    compute = off / (beyond - here) * np.log(1.01)
+    if chance < MISSED and abs(compute) > FAR:
+        yield chance, a.run[int(np.argmax(a.compute))], off, compute
 
 
 def leans(arms: Arms, row: Mapping[str, Any], *, pair_by: bool) -> str:

@@ -137,6 +137,7 @@ RULES = (
     Rule("checkpoints", refuses=True),
     Rule("budgets", refuses=True),
     Rule("no_estimate", _no_estimate, refuses=True),
+    Rule("disagree", refuses=True),
     Rule("multiplier", _multiplier, refuses=True),
     Rule("interval", _interval, refuses=True),
     # What weakens a number: what may be wrong in it before what it cannot tell.
@@ -144,6 +145,7 @@ RULES = (
     Rule("order"),
     Rule("odd"),
     Rule("off_law"),
+    Rule("holdout"),
     Rule("leans"),
     Rule("alike"),
     Rule("weighted"),
