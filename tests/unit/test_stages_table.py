@@ -139,11 +139,25 @@ def test_numbers_stand_with_their_errors_and_conventions_by_name(written):
 def test_reported_multipliers_stand_with_interval_and_mark(written):
     numbers, tex = written("multipliers", multiplier=MULTIPLIER)
     assert list(numbers["loss"]) == [2.1, 1.5]
-    assert "1.155 & [1.134, 1.176]" in tex
+    assert r"\textbf{1.155} & [1.134, 1.176]" in tex
     assert "1.5$^{*}$" in tex
     assert "Outside the losses" in tex
     assert r"95\% intervals" in tex
     assert r"over Old \& tried" in tex
+
+
+def test_only_what_is_better_beyond_its_interval_is_bold(written):
+    def bold(**changed):
+        return written("multipliers", multiplier=MULTIPLIER.assign(**changed))[1].count("textbf")
+
+    assert bold() == 2
+    words = "Bold: the candidate needs less"
+    assert words in written("multipliers", multiplier=MULTIPLIER)[1]
+    assert bold(ci_low=0.99) == 0
+    assert words not in written("multipliers", multiplier=MULTIPLIER.assign(ci_low=0.99))[1]
+    assert bold(doubts="undecided: not told from 1 among 16 comparisons") == 0
+    assert bold(doubts="loss: run a has loss 40; give nats") == 0
+    assert bold(multiplier=0.8, ci_low=0.7, ci_high=0.9) == 0
 
 
 def test_without_an_extrapolated_number_the_caption_has_no_star(written):
@@ -176,7 +190,7 @@ def test_laws_that_the_points_do_not_tell_are_marked_be_there_one_law_or_several
 def test_digits_follow_the_interval(written):
     narrow = MULTIPLIER.assign(multiplier=1.25194, ci_low=1.24618, ci_high=1.25742)
     _, tex = written("multipliers", multiplier=narrow)
-    assert "1.252 & [1.246, 1.257]" in tex
+    assert r"\textbf{1.252} & [1.246, 1.257]" in tex
     _, tex = written("multipliers", multiplier=narrow.assign(ci_low=0.87, ci_high=1.9))
     assert "1.25 & [0.87, 1.90]" in tex
 

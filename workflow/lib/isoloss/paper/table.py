@@ -12,7 +12,7 @@ from isoloss.files import whole
 from isoloss.fit.registry import LAWS
 from isoloss.multiplier.digits import shown
 from isoloss.multiplier.saving import saving
-from isoloss.multiplier.verdict import verdict
+from isoloss.multiplier.verdict import Verdict, verdict
 from isoloss.paper.captions import units
 from isoloss.paper.latex import escape, plus_minus
 from isoloss.paper.style import convention_label
@@ -86,6 +86,8 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
     ]
     no = [r"$^{\ddagger}$" if why else "" for why in told]
     numbers = _numbers(table, "ci_low", "ci_high")
+    better = [_better(row, one) for row, one in zip(table.to_dict("records"), judged, strict=True)]
+    bold = [rf"\textbf{{{x}}}" if told else x for (x, _), told in zip(numbers, better, strict=True)]
     text = pd.DataFrame(
         {
             "Candidate": _named(table, "candidate", words),
@@ -93,7 +95,7 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
             "Convention": table["counted_in"].map(convention_label),
             **_laws(table),
             "Loss": [f"{loss:.4g}{sign}" for loss, sign in zip(table["loss"], mark, strict=True)],
-            "Multiplier": [f"{x}{sign}" for (x, _), sign in zip(numbers, no, strict=True)],
+            "Multiplier": [f"{x}{sign}" for x, sign in zip(bold, no, strict=True)],
             "Interval": [interval for _, interval in numbers],
             **_at_once(table),
             "Saving": [saved(*row) for row in _columns(table, "multiplier", "ci_low", "ci_high")],
@@ -114,6 +116,8 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
             "comparisons of the headline together."
         )
     caption += _untold(table)
+    if any(better):
+        caption += " Bold: the candidate needs less, and the interval excludes 1."
     if any(mark):
         caption += " $^{*}$Outside the losses that both arms reached."
     if any(no):
@@ -128,6 +132,14 @@ def multipliers(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -
         )
     }
     return Table(table.assign(**shares), text, caption)
+
+
+def _better(row: Mapping[str, Any], judged: Verdict) -> bool:
+    """Whether the candidate needs less beyond the interval, in a number that may be believed.
+
+    Among several comparisons the interval that holds for all at once must exclude 1, too.
+    """
+    return judged.headline and "undecided" not in judged.reasons and bool(row["ci_low"] > 1)
 
 
 def _at_once(table: pd.DataFrame) -> dict[str, list[str]]:

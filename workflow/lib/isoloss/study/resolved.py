@@ -7,6 +7,7 @@ from typing import Any
 
 from isoloss import provenance
 from isoloss.logs.paths import Logs
+from isoloss.paper import venues
 from isoloss.study import study
 from isoloss.study.kept import below, kept
 from isoloss.study.sections import typed
@@ -39,7 +40,7 @@ def load(
 def looks(
     plotting: Path, schemas: Path, *, save: bool = True
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings of the figures, and the columns of every stage table by its name."""
+    """The settings of the figures, with those of their venue, and all columns by stage table."""
 
     def make() -> tuple[Any, list[str]]:
         settings = read_yaml(plotting)
@@ -49,7 +50,7 @@ def looks(
             path.name.removesuffix(end): table_schema(path)
             for path in sorted(schemas.glob(f"tables/*{end}"))
         }
-        return [settings, columns], [str(plotting), *below(schemas)]
+        return [venues.looks(settings), columns], [str(plotting), *below(schemas)]
 
     settings, columns = kept("looks", [str(plotting), str(schemas)], make, save=save)
     return settings, columns
