@@ -176,7 +176,16 @@ def tiny(tmp_path_factory):
     home = Project(tmp_path_factory.mktemp("tiny") / "project", ("tiny", "logged"))
     home.append("config/config.yaml", "ingest: {runs_per_shard: 3}\n")
     study = home.folder / "config/studies/tiny.yaml"
-    study.write_text(study.read_text() + "published: data/tiny/published.yaml\n")
+    study.write_text(
+        study.read_text()
+        + "published: data/tiny/published.yaml\nlog: {patterns: data/tiny/patterns.yaml}\n"
+    )
+    (home.folder / "data/tiny/patterns.yaml").write_text(  # a format of its own, of which no log is
+        "mine:\n"
+        "  recognise: '^>> \\d+ ce='\n"
+        "  lines:\n"
+        "    train: {record: '>> (?P<step>\\d+) ce=(?P<loss>{number})'}\n"
+    )
     (home.folder / "data/tiny/published.yaml").write_text(
         "source: Its maker\n"
         "multipliers:\n"
