@@ -45,7 +45,7 @@ def is_gated(keys: Keys, family: Family) -> bool:
     return keys.flag("mlp_gated", default=default)
 
 
-def dense(keys: Keys, hidden: int, family: Family, times: int = 1) -> FeedForward | None:
+def dense(keys: Keys, hidden: int, family: Family, times: int) -> FeedForward | None:
     """The dense feed-forward, `times` as wide as written; 0 means that there is none."""
     default = 4 * hidden if family.positions else None
     if default is not None:
