@@ -6,14 +6,16 @@ import sys
 from pathlib import Path
 
 LIBRARY = Path(__file__).parents[2] / "workflow/lib"
-# 512 MB above what the interpreter and its libraries take; seconds of processor time.
-_START = """\
-import resource, sys
+# What an answer may take above the interpreter and its libraries: processor time, so that a busy
+# machine makes no difference, and addresses, of which memory is a part.
+SECONDS, MEMORY = 2, 512 << 20
+_START = f"""\
+import resource, signal, sys
 from pathlib import Path
-import isoloss.logs.reading, isoloss.study.study
+import isoloss.logs.reading, isoloss.paper.figures.formulas, isoloss.study.study, jsonschema
 taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (taken + 512 * 2**20,) * 2)
-resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
+resource.setrlimit(resource.RLIMIT_AS, (taken + {MEMORY},) * 2)
+signal.setitimer(signal.ITIMER_PROF, {SECONDS})
 """
 # Threads of libraries set aside addresses that they never use.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}

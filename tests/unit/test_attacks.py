@@ -108,6 +108,36 @@ def test_a_run_sheet_that_is_none(home, content, says):
     assert says in refused()
 
 
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (200_000, "runs.csv: over 20,000 rows; split the study."),
+        (10_000, "runs.csv, line 10011: run `b1` stands in line 2 already"),
+    ],
+)
+def test_a_run_sheet_of_very_many_rows(home, rows, says):
+    more = "".join(f"r{i},base,1M,b1.csv,1000000,a.json,4096,{i + 1}\n" for i in range(rows - 1))
+    with (home / "runs.csv").open("a") as sheet:
+        sheet.write(more + "b1,base,1M,b1.csv,,,,\n")
+    assert error_of(LOAD, folder=home).startswith(says)
+
+
+def test_very_many_runs_that_are_left_out(home):
+    many = "".join(f"  r{i}: x\n" for i in range(9_900)) + "  none: x\n"
+    swap(home, "s.yaml", "exclude: {b4: it is broken}\n", f"exclude:\n{many}")
+    rows = "".join(f"r{i},base,1M,r{i}.csv,1000000,a.json,4096,1e9\n" for i in range(9_900))
+    (home / "runs.csv").write_text((home / "runs.csv").read_text() + rows.replace(".csv", ""))
+    for i in range(9_900):
+        (home / f"r{i}").touch()
+    assert "exclude: there is no run `none`" in error_of(LOAD, folder=home)
+
+
+def test_a_cell_is_checked_in_every_row_of_the_sheet(home):
+    with (home / "runs.csv").open("a") as sheet:
+        sheet.write("x,base,6M,b5.csv,5000000,a.json,-4096,1e9\n")
+    assert refused().startswith("runs.csv, line 12, run x: sequence_length: -4096")
+
+
 def test_a_run_sheet_of_700_megabytes_is_not_read(home):
     with (home / "runs.csv").open("ab") as file:
         file.truncate(700 << 20)

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,11 @@ def test_a_new_key_a_line_takes_memory_by_the_line(tmp_path, late):
         ("/", "/: the whole file system; name the folder of the run"),
         ("/**/*", "/**/*: the whole file system"),
         ("/**", "/**: the whole file system"),
-        ("loops/**/*.none", "more than 100,000 files and folders to look through"),
+        ("loops/**/*.none", "more than 20,000 files and folders to look through"),
+        ("loops/**/a/**", "more than 20,000 files and folders to look through"),
+        ("loops/**/none/x", "more than 20,000 files and folders to look through"),
+        ("deep", "folders more than 100 deep in one another"),
+        ("deep/**/a/**", "folders more than 100 deep in one another"),
     ],
 )
 def test_what_is_no_regular_file_is_refused_before_it_is_read(tmp_path, log, says):
@@ -169,7 +174,43 @@ def test_what_is_no_regular_file_is_refused_before_it_is_read(tmp_path, log, say
     (tmp_path / "loops").mkdir()
     for name in "ab":
         (tmp_path / "loops" / name).symlink_to(".")
+    (tmp_path / ("deep" + "/a" * 200)).mkdir(parents=True)
     assert says in error_of(READ_LOG, log, folder=tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "hunter2 hunter2\n"], ids=["empty", "text"])
+@pytest.mark.parametrize(
+    ("count", "links", "says"),
+    [
+        (10_000, 0, "no log of any format found"),
+        (20_001, 0, "more than 20,000 files and folders to look through"),
+        (1, 4001, "more than 20,000 files and folders to look through (5 for a symbolic link)"),
+    ],
+    ids=["many", "too many", "links"],
+)
+def test_a_folder_of_very_many_files_that_are_no_logs(tmp_path, content, count, links, says):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for i in range(count):
+        (folder / f"{i}.csv").write_text(content)
+    for i in range(links):
+        (folder / f"link{i}.csv").symlink_to("0.csv")
+    assert says in (said := error_of(READ_LOG, "folder", folder=tmp_path))
+    assert "hunter2" not in said
+    shutil.rmtree(folder)
+
+
+def test_a_link_or_pattern_that_leads_out_of_its_folder_is_refused(tmp_path):
+    (tmp_path / "in/deeper").mkdir(parents=True)
+    (tmp_path / "out").mkdir()
+    for name in ("in/a.csv", "out/a.csv", "a.csv"):
+        (tmp_path / name).write_text("step,loss\n1,2\n")
+    (tmp_path / "in/deeper/up").symlink_to("../../out")
+    for path in ("in/*/up/a.csv", "in/*/up", "in/*/../..", "in/*/../../a.csv", "in/**/up/*"):
+        with pytest.raises(LogError, match="leads out of"):
+            entries(tmp_path / path)
+    assert matches(tmp_path / "in/*/../a.csv") == [tmp_path / "in/deeper/../a.csv"]
+    assert len(entries(tmp_path / "in/*/../a.csv")) == 1
 
 
 def test_a_file_that_became_a_fifo_is_not_waited_for(tmp_path):

@@ -2,16 +2,18 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import cache
 from os import PathLike
 from pathlib import Path
 
 from isoloss.logs.errors import LogError
 
-# No run has more; looking through as many takes about a second.
-MOST = 100_000
+# No run has more; looking through as many takes about a second. A symbolic link is followed from
+# the root of the file system, to see that it does not lead out.
+MOST, LINK, DEEPEST = 20_000, 5, 100
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -72,6 +74,37 @@ class Logs:
         return self.files[cell]
 
 
+class _Looked:
+    """Counts the files and folders that were looked at for a log; adds the folders to a set."""
+
+    def __init__(self, folders: set[str]) -> None:
+        self.folders, self.count = folders, 0
+
+    def look(self, path: Path | str, cost: int = 1) -> None:
+        """Count one look; LogError when that has been too much."""
+        self.count += cost
+        if self.count > MOST:
+            raise LogError(
+                f"{Path(path).as_posix()}: more than {MOST:,} files and folders to look through "
+                f"({LINK} for a symbolic link); name the folder of the run"
+            )
+
+    def entries(self, given: Path, folder: str) -> Iterator[tuple[os.DirEntry[str], bool]]:
+        """What a folder holds, and whether it is a folder; for the path that was given."""
+        self.folders.add(folder or ".")
+        if folder.count(os.sep) > DEEPEST:
+            raise LogError(f"{given.as_posix()}: folders more than {DEEPEST} deep in one another")
+        try:
+            with os.scandir(folder or ".") as found:
+                for entry in found:
+                    self.look(given, LINK if entry.is_symlink() else 1)
+                    yield entry, entry.is_dir()
+        except PermissionError:  # what is in it would be left out without a word
+            raise LogError(f"{folder}: no permission to look into this folder") from None
+        except OSError:  # gone: as for `glob`
+            return
+
+
 def entries(paths: Paths, looked: set[str] | None = None) -> list[Entry]:
     """Files and folders that are named, globs resolved, each once, matches in order of name.
 
@@ -81,17 +114,19 @@ def entries(paths: Paths, looked: set[str] | None = None) -> list[Entry]:
     and folders to look through. looked: gets the folders that were looked through.
     """
     folders = set[str]() if looked is None else looked
+    looking = _Looked(folders)
+    real = cache(Path.resolve)  # of folders, which many files share
     found: dict[Path, None] = {}
     for given in [paths] if isinstance(paths, (str, PathLike)) else paths:
         path = Path(given)
         if path.is_file():
             found[path] = None
             continue
-        if not (matched := matches(path, folders)):
+        if not (matched := _matches(path, looking)):
             raise LogError(f"{path.as_posix()}: no such file, folder or match of a pattern")
         for match in matched:
             if match != path:
-                _inside(match, _root(path))
+                _inside(match, _root(path), real)
             if match.is_symlink():  # what it leads to may become another
                 folders.add(os.path.dirname(os.path.realpath(match)))
             found[match] = None
@@ -104,15 +139,22 @@ def entries(paths: Paths, looked: set[str] | None = None) -> list[Entry]:
     return [
         Entry(
             path,
-            tuple(f for f in _walk(path, folders) if f not in files) if path in inside else (path,),
+            tuple(f for f in _walk(path, looking, real) if f not in files)
+            if path in inside
+            else (path,),
         )
         for path in found
         if path in files or inside.isdisjoint(path.parents)
     ]
 
 
-def matches(path: Path, looked: set[str] | None = None) -> list[Path]:
+def matches(path: Path) -> list[Path]:
     """What a path or a pattern names; a name with wildcards that exists is itself."""
+    return _matches(path, _Looked(set()))
+
+
+def _matches(path: Path, looked: _Looked) -> list[Path]:
+    looked.look(path)
     whole_system = path if "**" not in path.parts else _root(path)
     if whole_system.resolve() == Path(path.anchor or "/"):
         raise LogError(f"{path.as_posix()}: the whole file system; name the folder of the run")
@@ -120,65 +162,42 @@ def matches(path: Path, looked: set[str] | None = None) -> list[Path]:
         return [path]
     root = _root(path) if glob.has_magic(str(path)) else path
     parts = path.parts[len(root.parts) :]
-    looking = _Looked(path, set() if looked is None else looked)
-    return sorted({Path(match) for match in _matching(str(root), parts, looking)})
+    return sorted({Path(match) for match in _matching(path, str(root), parts, looked)})
 
 
-class _Looked:
-    """Counts the files and folders that were looked at for a path; adds the folders to a set."""
-
-    def __init__(self, path: Path, folders: set[str]) -> None:
-        self.path, self.folders, self.count = path, folders, 0
-
-    def entries(self, folder: str) -> Iterator[tuple[os.DirEntry[str], bool]]:
-        """What a folder holds, and whether it is a folder; LogError when that has been too much."""
-        self.folders.add(folder or ".")
-        try:
-            with os.scandir(folder or ".") as found:
-                for entry in found:
-                    self.count += 1
-                    if self.count > MOST:
-                        raise LogError(
-                            f"{self.path.as_posix()}: more than {MOST:,} files and folders to look "
-                            "through; name the folder of the run"
-                        )
-                    yield entry, entry.is_dir()
-        except PermissionError:  # what is in it would be left out without a word
-            raise LogError(f"{folder}: no permission to look into this folder") from None
-        except OSError:  # gone: as for `glob`
-            return
-
-
-def _matching(folder: str, parts: Sequence[str], looked: _Looked) -> Iterator[str]:
-    """What the parts of a pattern match in a folder, as `glob.glob` has it."""
-    if not parts:
-        if os.path.lexists(folder):
-            yield folder
-        return
-    part, rest = parts[0], parts[1:]
-    if part == "**":
-        folders = [folder]
-        if not rest and folder != "." and os.path.isdir(folder):
-            yield folder
-        while folders:
-            here = folders.pop()
-            if rest:
-                yield from _matching(here, rest, looked)
-            for entry, is_folder in looked.entries(here):
+def _matching(given: Path, root: str, parts: tuple[str, ...], looked: _Looked) -> Iterator[str]:
+    """What the parts of a pattern match in a folder, as `glob.glob` has it; some of it twice."""
+    todo = [(root, parts)]
+    seen = set(todo)  # `**/a/**` comes to a folder by many ways
+    while todo:
+        folder, parts = todo.pop()
+        looked.look(given)
+        further: list[tuple[str, tuple[str, ...]]] = []
+        if not parts:
+            if os.path.lexists(folder):
+                yield folder
+        elif (part := parts[0]) == "**":
+            if parts[1:]:
+                further.append((folder, parts[1:]))
+            elif folder != "." and os.path.isdir(folder):
+                yield folder
+            for entry, is_folder in looked.entries(given, folder):
                 if not entry.name.startswith("."):
-                    path = os.path.join(here, entry.name)
-                    if not rest:
+                    path = os.path.join(folder, entry.name)
+                    if not parts[1:]:
                         yield path
                     if is_folder:
-                        folders.append(path)
-    elif glob.has_magic(part):
-        for entry, is_folder in looked.entries(folder):
-            hidden = entry.name.startswith(".") and not part.startswith(".")
-            if not hidden and fnmatch(entry.name, part) and (is_folder or not rest):
-                yield from _matching(os.path.join(folder, entry.name), rest, looked)
-    else:
-        looked.folders.add(folder)  # where the name may come to be
-        yield from _matching(os.path.join(folder, part), rest, looked)
+                        further.append((path, parts))
+        elif glob.has_magic(part):
+            for entry, is_folder in looked.entries(given, folder):
+                hidden = entry.name.startswith(".") and not part.startswith(".")
+                if not hidden and fnmatch(entry.name, part) and (is_folder or not parts[1:]):
+                    further.append((os.path.join(folder, entry.name), parts[1:]))
+        else:
+            looked.folders.add(folder)  # where the name may come to be
+            further.append((os.path.join(folder, part), parts[1:]))
+        todo += (place for place in further if place not in seen)
+        seen.update(further)
 
 
 def _root(pattern: Path) -> Path:
@@ -190,23 +209,24 @@ def _root(pattern: Path) -> Path:
     return pattern.parent
 
 
-def _inside(path: Path, root: Path) -> None:
-    if not path.resolve().is_relative_to(root.resolve()):
+def _inside(path: Path, root: Path, real: Callable[[Path], Path]) -> None:
+    apart = path.is_symlink() or path.name == ".."
+    if not real(path if apart else path.parent).is_relative_to(real(root)):
         raise LogError(
             f"{path.as_posix()}: a symbolic link that leads out of {root.as_posix()}; "
             "copy the file there, or name its true path"
         )
 
 
-def _walk(root: Path, looked: set[str]) -> list[Path]:
-    found, folders, looking = [], [str(root)], _Looked(root, looked)
+def _walk(root: Path, looked: _Looked, real: Callable[[Path], Path]) -> list[Path]:
+    found, folders = [], [str(root)]
     while folders:
-        for entry, is_folder in looking.entries(folders.pop()):
+        for entry, is_folder in looked.entries(root, folders.pop()):
             if entry.name.startswith("."):
                 continue
             if link := entry.is_symlink():
-                _inside(Path(entry.path), root)
-                looked.add(os.path.dirname(os.path.realpath(entry.path)))
+                _inside(Path(entry.path), root, real)
+                looked.folders.add(os.path.dirname(os.path.realpath(entry.path)))
             if is_folder and not link:
                 folders.append(entry.path)
             elif os.path.isfile(entry.path) if link else entry.is_file():

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from isoloss.logs.paths import Logs, below, cell_parts, matches
 from isoloss.study.validation import InputError, did_you_mean, validator
 
 Row = dict[str, Any]
-_MAX_BYTES, _MAX_CELL = 1 << 26, 4000  # of a sheet, and characters of a cell: paths are no longer
+_FREE = {"type", "description"}  # the rules of a column of texts, which any text fits
+# Of a sheet, and characters of a cell: paths are no longer. As many rows take about a second.
+_MAX_BYTES, _MAX_ROWS, _MAX_CELL = 1 << 26, 20_000, 4000
 
 
 def read_run_sheet(
@@ -45,9 +48,15 @@ def read_rows(
     compute. Raises InputError for the first mistake.
     """
     numbered = _rows(path, schema)
-    validate = validator(schema)
+    validate, required = validator(schema), set(schema["required"])
+    # What a schema refuses in a cell of these columns; most of them recur, and are checked once.
+    ruled = {name for name, rule in schema["properties"].items() if rule.keys() - _FREE}
+    sound: set[tuple[str, Any]] = set()
     for line, row in numbered:
-        validate(row, f"{path}, line {line}, run {row.get('run', '?')}")
+        cells = {(name, row[name]) for name in ruled & row.keys()}
+        if not (cells <= sound and required <= row.keys()):
+            validate(row, f"{path}, line {line}, run {row.get('run', '?')}")
+            sound |= cells
         if row["arm"] not in arms:
             raise InputError(
                 f"{path}, line {line}: arm `{row['arm']}` is not an arm of the study."
@@ -104,10 +113,15 @@ def _rows(path: Path, schema: Mapping[str, Any]) -> list[tuple[int, Row]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+            lines = [
+                (reader.line_num, [cell.strip() for cell in row])
+                for row in islice(reader, _MAX_ROWS + 2)
+            ]
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a CSV table: {error}") from error
     lines = [(number, cells) for number, cells in lines if any(cells)]
+    if len(lines) > _MAX_ROWS + 1:
+        raise InputError(f"{path}: over {_MAX_ROWS:,} rows; split the study.")
     if len(lines) < 2:
         raise InputError(f"{path}: no runs; expected a header and one row a run below it.")
     header = lines[0][1]

@@ -253,8 +253,8 @@ def _labels(path: Path, own: Mapping[str, Any]) -> None:
 def _excluded(path: Path, study: Study) -> None:
     """Whether the runs left out exist, and every arm keeps some."""
     exclude = study.settings["exclude"]
+    names = {row["run"] for row in study.runs}
     for run in exclude:
-        names = [row["run"] for row in study.runs]
         if run not in names:
             raise InputError(f"{path}: exclude: there is no run `{run}`.{did_you_mean(run, names)}")
     for arm in study.arms:
