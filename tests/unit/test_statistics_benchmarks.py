@@ -134,3 +134,20 @@ def test_fits_are_faster_than_the_usual_way(tmp_path):
     ratio = results.set_index("task")["ratio"]
     assert ratio["surface: one fit"] > 100
     assert ratio["surface: 100 resamples, numerical gradient"] > 3
+
+
+def test_the_hull_covers_where_the_wrong_law_does_not():
+    law = load("coverage_law")
+    table = law.measure(law.Cell(1.3, 8, 0.998), 100).set_index(["interval", "place"])["coverage"]
+    assert table["law", "end"] < 0.2
+    # Three standard errors of 100 simulations below 95%.
+    assert table["printed"].min() > 0.88
+    assert table["quadratic"].min() > 0.88
+
+
+def test_rules_that_judge_a_law_are_seldom_wrong(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    rules = load("rules")
+    assert sum(rules.disagreeing(rules.Cell("isoflop", 5, 0.0, "surface", 1e-3), 10)) <= 2
+    clean, bent = (sum(rules.missing(rules.Ladder(floor, 8, 0), 60)) for floor in (0.0, 1.3))
+    assert clean <= 12 < bent

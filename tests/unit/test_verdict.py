@@ -76,7 +76,7 @@ def test_every_doubt_has_its_rule():
     found = judge(SOUND, gate(), dict.fromkeys(FINDERS, "what; is: wrong"))
     assert set(found.reasons) == set(FINDERS)
     assert set(found.words()) == {"what; is: wrong"}
-    assert len(found.refused) == len(FINDERS) - 4  # order, odd, alike and weighted are told
+    assert len(found.refused) == len(FINDERS) - 3  # order, odd and alike are told
 
 
 def test_a_verdict_is_read_back_from_its_cell_whatever_runs_are_called():

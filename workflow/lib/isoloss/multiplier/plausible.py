@@ -230,7 +230,7 @@ def _sorted(arm: pd.DataFrame) -> tuple[Floats, Floats]:
 
 def _exponents(of: Compared) -> Iterator[tuple[str, float]]:
     for row in of.fits:
-        for name in ("exponent", "exponent_after"):
+        for name in ("exponent", "exponent_after", "alpha", "beta"):
             if row.get(name) == row.get(name) and row.get(name) is not None:
                 yield str(row["arm"]), float(row[name])
 
