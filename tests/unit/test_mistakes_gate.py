@@ -535,3 +535,23 @@ def test_weights_by_the_noise_within_runs_are_told(weighted):
     arms = [points[points["arm"] == row["arm"]] for row in fitted]
     found = doubts(arms[0], arms[1], fitted, gate())
     assert list(found) == ["weighted"] * (str(weighted) == "True")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("alpha", -0.1, "does not fall with parameters in arm new (exponent -0.1)"),
+        ("beta", 0.0, "does not fall with tokens in arm new (exponent 0)"),
+        ("alpha", 1.2, ""),
+    ],
+)
+def test_a_surface_that_rises_with_parameters_or_tokens_is_refused(name, value, said):
+    points = ladder()
+    fitted = [
+        {"arm": arm, "law": "chinchilla", "alpha": 0.3, "beta": 0.3} for arm in ("base", "new")
+    ]
+    fitted[1][name] = value
+    arms = [points[points["arm"] == row["arm"]] for row in fitted]
+    found = doubts(arms[0], arms[1], fitted, gate())
+    assert said in found.get("rises", "")
+    assert list(found) == ["rises"] * bool(said)

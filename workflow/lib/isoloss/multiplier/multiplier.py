@@ -178,7 +178,12 @@ def _by_law(
             if name == baseline:
                 continue
             pair = arms[baseline], arms[name]
-            fitted = [rows[baseline], rows[name]]
+            # Of a law of N and D its own parameters besides those of its compute-optimal line.
+            fitted = [
+                rows[each]
+                | dict(zip(arms[each].law.parameters, arms[each].parameters, strict=True))
+                for each in (baseline, name)
+            ]
             fitted_to = [by_points[tuple(row[key] for key in POINTS)] for row in fitted]
             doubtful = doubts(fitted_to[0], fitted_to[1], fitted, gate)
             doubtful["off_law"] = off_law(pair, gate)

@@ -17,6 +17,11 @@ from isoloss.units import PFLOP_S_DAY, Floats
 
 SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:[._]\d+)?)\s*([MBT])(?![A-Za-z0-9])", re.IGNORECASE)
 NUMBERED = r"[-_.@/ ]*(?:step|ckpt|checkpoint|iter)?[-_.=@/ ]*\d+$"
+# Exponents of laws, by what loss falls with.
+FALLS_WITH = {
+    **dict.fromkeys(("exponent", "exponent_after"), "compute"),
+    **{"alpha": "parameters", "beta": "tokens"},
+}
 UNIT = {"m": 1e6, "b": 1e9, "t": 1e12}
 
 Fits = Sequence[Mapping[str, Any]]
@@ -228,26 +233,27 @@ def _sorted(arm: pd.DataFrame) -> tuple[Floats, Floats]:
     return mean.index.to_numpy(np.float64), mean.to_numpy(np.float64)
 
 
-def _exponents(of: Compared) -> Iterator[tuple[str, float]]:
+def _exponents(of: Compared) -> Iterator[tuple[str, str, float]]:
+    """Arm, what its loss falls with, and the exponent of that."""
     for row in of.fits:
-        for name in ("exponent", "exponent_after", "alpha", "beta"):
+        for name, axis in FALLS_WITH.items():
             if row.get(name) == row.get(name) and row.get(name) is not None:
-                yield str(row["arm"]), float(row[name])
+                yield str(row["arm"]), axis, float(row[name])
 
 
 def _rises(of: Compared) -> Iterator[str]:
-    for arm, exponent in _exponents(of):
+    for arm, axis, exponent in _exponents(of):
         if exponent <= of.limits.exponent[0]:
             yield (
-                f"metric {of.points['metric'].iloc[0]} does not fall with compute in arm {arm} "
-                f"(exponent {exponent:.3g}), as a loss does; give a loss in nats, and compute in "
-                "its own column"
+                f"metric {of.points['metric'].iloc[0]} does not fall with {axis} in arm {arm} "
+                f"(exponent {exponent:.3g}), as a loss does; give a loss in nats, and {axis} in "
+                f"{'its' if axis == 'compute' else 'their'} own column"
             )
 
 
 def _steep(of: Compared) -> Iterator[str]:
-    for arm, exponent in _exponents(of):
-        if exponent > of.limits.exponent[1]:
+    for arm, axis, exponent in _exponents(of):
+        if axis == "compute" and exponent > of.limits.exponent[1]:
             yield (
                 f"the law of arm {arm} has exponent {exponent:.3g}, above "
                 f"{of.limits.exponent[1]:g}; correct the columns or units of compute and loss"
