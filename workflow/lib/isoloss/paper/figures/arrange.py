@@ -186,6 +186,7 @@ class _Arrangement:
                     right[column] = max(right[column], (found.x1 - box.x1) / self.scale)
                 if many is below and across is not None:
                     bottom[row] = max(bottom[row], (box.y0 - across.y0) / self.scale)
+        left, right, bottom = ([round(x, 6) for x in many] for many in (left, right, bottom))
         return left, right, bottom
 
     def _titles(self, width: float) -> list[float]:
@@ -247,6 +248,7 @@ class _Arrangement:
             above = self._title(of.below, self.width, self.small)
             rows.append(above + of.below_tall + places.bottom[-1])
         height = 2 * PAD + legend_height + sum(rows) + x_height + note_height
+        height = round(height, 6)  # points; its last bits, too
         self.figure.set_figheight(height / 72)
         self.height, self.note_height = height, note_height
         top = height - PAD - legend_height
@@ -270,8 +272,9 @@ class _Arrangement:
         )
 
     def _share(self, x: float, y: float, width: float, height: float) -> Any:
-        """A box as shares of the figure."""
-        return (x / self.width, y / self.height, width / self.width, height / self.height)
+        """A box as shares of the figure, to 9 digits: what is beyond differs by processor."""
+        shares = x / self.width, y / self.height, width / self.width, height / self.height
+        return tuple(round(share, 9) for share in shares)
 
     def _names(
         self,
