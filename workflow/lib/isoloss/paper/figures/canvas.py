@@ -50,12 +50,6 @@ class _Canvas(FigureCanvasAgg):
         return self.renderer
 
 
-def _rounded(figure: Figure) -> None:
-    """Places of axes to 9 digits: what is beyond differs by processor, and is in names of SVG."""
-    for axes in figure.axes:
-        axes.set_position(np.round(axes.get_position(original=True).bounds, 9).tolist())
-
-
 def save(figure: Figure, paths: Sequence[str | Path], caption: str = "") -> None:
     """Save in the format of each path's ending, whole or not at all, without dates.
 
@@ -63,7 +57,6 @@ def save(figure: Figure, paths: Sequence[str | Path], caption: str = "") -> None
     many as a picture can have.
     """
     _Canvas(figure)
-    _rounded(figure)
     asked = mpl.rcParams["savefig.dpi"]
     asked = figure.dpi if asked == "figure" else asked
     dpi = min(asked, LARGEST / max(figure.get_size_inches()))
