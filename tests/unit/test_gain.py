@@ -53,6 +53,7 @@ def test_at_a_compute_it_is_the_multiplier_at_the_baselines_loss(change):
     ).iloc[0]
     names = ["multiplier", "ci_low", "ci_high"]
     assert_allclose(row[names].astype(float), expected[names].astype(float), rtol=1e-9)
+    assert_allclose([row["saving"], expected["saving"]], 1 - 1 / row["multiplier"])
 
 
 @pytest.mark.parametrize("method", ["least_squares_log", "least_squares", "huber_log"])

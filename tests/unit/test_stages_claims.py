@@ -453,6 +453,16 @@ def test_what_cannot_be_tested_says_why():
     )
 
 
+def test_the_saving_stands_beside_a_multiplier_and_nowhere_else():
+    row = one("multipliers", candidate="new", compute=4, multiplier="1.25")
+    assert_allclose(row["saving"], 1 - 1 / row["ours"])
+    assert "multiplier 1.25, 20% less compute (Paper" in row["sentence"]
+    assert "), 20% less compute;" in row["sentence"]
+    other = one("losses", arm="old", compute=4, loss="2.30")
+    assert np.isnan(other["saving"])
+    assert "less compute" not in other["sentence"]
+
+
 def test_the_sentence_holds_the_row():
     row = one("multipliers", candidate="new", compute=4, multiplier="1.25")
     for part in ("new loss at 4", "1.25", "Paper, here", "is reproduced", "would be noticed"):

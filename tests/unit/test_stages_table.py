@@ -281,6 +281,7 @@ def test_the_table_of_claims_has_what_is_published_and_not_what_the_run_sheet_st
             "quantity": ["loss_ratio", "multiplier", "parameters"],
             "published": ["< 1", "1.16", "1000"],
             "ours": [0.99331, 1.1546, 1000.0],
+            "saving": [np.nan, 0.1339, np.nan],
             "ci_low": [0.9922, 1.134, 990.0],
             "ci_high": [0.9945, 1.176, 1010.0],
             "verdict": ["consistent", "reproduced", "differs"],
@@ -294,10 +295,21 @@ def test_the_table_of_claims_has_what_is_published_and_not_what_the_run_sheet_st
             "< 1",
             "0.9933",
             "[0.9922, 0.9945]",
+            "",
             "consistent",
         ],
-        ["new loss at 2.1", "multiplier", "1.16", "1.155", "[1.134, 1.176]", "reproduced"],
+        [
+            "new loss at 2.1",
+            "multiplier",
+            "1.16",
+            "1.155",
+            "[1.134, 1.176]",
+            r"13\% [12, 15]",
+            "reproduced",
+        ],
     ]
+    without = table.TABLES["claims"]({"claims": claims.assign(saving=np.nan)}, WORDS)
+    assert "Saving" not in without.text
 
 
 @pytest.mark.parametrize(

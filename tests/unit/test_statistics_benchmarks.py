@@ -129,6 +129,39 @@ def test_figure_of_coverage_is_drawn(coverage, tmp_path):
     assert (tmp_path / "coverage.png").stat().st_size > 0
 
 
+def test_what_a_plan_predicts_is_realised():
+    table = pd.read_csv(BENCHMARKS / "results" / "plan.csv")
+    assert table["studies"].ge(2000).all()
+    assert (table["half"] / table["half_predicted"]).between(0.95, 1.05).all()
+    assert (table["power"] - table["power_predicted"]).abs().max() < 0.015
+    plain = table.dropna(subset="power_plain")
+    three_errors = 3 * (plain["power_plain"] * (1 - plain["power_plain"]) / plain["studies"]) ** 0.5
+    off = (plain["power_plain"] - plain["power_plain_predicted"]).abs()
+    assert (off < three_errors + 0.003).all()  # of a middle width, which is known to 1%
+    told = plain[plain["arms"] == "paired"].drop_duplicates(["sizes", "correlation"])
+    by = 100 * told.set_index(["sizes", "correlation"])["power_plain"]
+    for design, share in {(5, 0.0): 29, (12, 0.0): 82, (4, 0.9): 82, (5, 0.9): 98}.items():
+        assert abs(by[design] - share) < 2
+
+
+def test_the_table_shows_that_the_gain_and_its_break_evens_are_covered():
+    table = pd.read_csv(BENCHMARKS / "results" / "gain.csv")
+    assert table["ladders"].ge(1900).all()
+    assert (table["coverage"] + 2 * table["error"]).ge(0.95).all()
+    usual = table[table["correlation"] <= 0.9]
+    assert (usual["coverage"] - 3 * usual["error"]).le(0.96).all()
+
+
+def test_the_commands_that_make_the_tables_of_plan_and_gain_run(tmp_path, monkeypatch):
+    for name in ("plan", "gain"):
+        made = tmp_path / f"{name}.csv"
+        monkeypatch.setattr(sys, "argv", [name, "--studies", "5", "--table", str(made)])
+        load(name).main()
+        kept = pd.read_csv(BENCHMARKS / "results" / made.name)
+        assert list(pd.read_csv(made).columns) == list(kept.columns)
+        assert len(pd.read_csv(made)) == len(kept)
+
+
 def test_fits_are_faster_than_the_usual_way(tmp_path):
     results = load("fits").measure(tmp_path / "none.csv", 3, 100, 3, 1000)
     ratio = results.set_index("task")["ratio"]

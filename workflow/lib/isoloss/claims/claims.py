@@ -176,6 +176,7 @@ def _stated(consistency: pd.DataFrame) -> Iterator[dict[str, Any]]:
             "strict": False,
         } | {name: row.get(name, np.nan) for name in ("ci_low", "ci_high")}
         made |= {
+            "saving": np.nan,
             "noticed_below": made["ci_low"],
             "noticed_above": made["ci_high"],
             "note": "",

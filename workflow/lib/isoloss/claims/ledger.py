@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 from isoloss.claims.judge import Finding
+from isoloss.multiplier.saving import in_words, saving
 
+MULTIPLIER = "multiplier"  # the quantity beside which the saving stands
 HELD = {
     "reproduced": "is reproduced",
     "consistent": "is consistent with ours",
@@ -40,6 +42,7 @@ def row(
         "convention": convention,
         "published": published,
         "ours": value,
+        "saving": saving(value) if quantity == MULTIPLIER else nan,
         "ci_low": low,
         "ci_high": high,
         "ratio": _ratio(value, published),
@@ -64,6 +67,8 @@ def sentence(made: Mapping[str, Any]) -> str:
     """A row in words: what is said of what, ours, the outcome, and what would be noticed."""
     quantity = made["quantity"].replace("_", " ")
     what = f": {quantity} {made['published']}" if quantity else ""
+    if quantity == MULTIPLIER:
+        what += f", {in_words(float(made['published']))}"
     said = f"{made['claim']}{what} ({made['source']})"
     text = f"{said} {HELD[made['verdict']]}"
     value, low, high = (made[name] for name in ("ours", "ci_low", "ci_high"))
@@ -71,6 +76,8 @@ def sentence(made: Mapping[str, Any]) -> str:
         text += f", {_short(value)}"
         if low == low and high == high and (low, high) != (value, value):
             text += f" ({_short(low)} to {_short(high)})"
+        if made["quantity"] == MULTIPLIER:
+            text += f", {in_words(value)}"
     below, above = made["noticed_below"], made["noticed_above"]
     if made["kind"] != "untestable" and made["verdict"] != "differs":
         bound = "a bound " * made["published"].startswith(("<", ">"))

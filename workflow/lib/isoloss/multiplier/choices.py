@@ -32,6 +32,7 @@ from isoloss.units import Floats
 
 SAID = [
     "multiplier",
+    "saving",
     "ci_low",
     "ci_high",
     "interval",

@@ -205,11 +205,13 @@ def table_of(
     bounds = found.interval
     with np.errstate(over="ignore"):  # Far outside the data, infinity is the answer.
         columns = np.exp([log_candidate, found.centre, bounds.low, bounds.high])
+        saved = -np.expm1(-found.centre)
     return pd.DataFrame(
         {
             "loss": losses,
             "candidate_compute_pflop_s_days": columns[0],
             "multiplier": columns[1],
+            "saving": saved,
             "ci_low": columns[2],
             "ci_high": columns[3],
             "confidence": confidence,

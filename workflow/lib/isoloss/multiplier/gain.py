@@ -89,7 +89,7 @@ def curve(pair: tuple[Arm, Arm], settings: Comparison) -> pd.DataFrame:
         {
             "compute_pflop_s_days": compute,
             "loss": losses,
-            **{name: made[name] for name in ("multiplier", "ci_low", "ci_high")},
+            **{name: made[name] for name in ("multiplier", "saving", "ci_low", "ci_high")},
             "predicted_low": np.exp(centre - np.hypot(centre - low, error)),
             "predicted_high": np.exp(centre + np.hypot(high - centre, error)),
             "confidence": settings.confidence,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from isoloss.multiplier.choice_names import CHOICES, NAMES, OF
 from isoloss.multiplier.choices import Data, choices
-from isoloss.multiplier.saving import in_words
+from isoloss.multiplier.saving import in_words, saving
 from isoloss.multiplier.settings import DIRECT
 
 EXACT = 1e-18  # Variance of log M, a specification, that is rounding.
@@ -101,6 +101,7 @@ def comparisons(table: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
             "specifications": len(group),
             "used": len(used),
             "median": m.median(),
+            "median_saving": saving(m.median()),
             "lowest": m.min(),
             "highest": m.max(),
             "above_1": float((m > 1).mean()),

@@ -8,11 +8,12 @@ import pandas as pd
 from isoloss.multiplier.curvature import POLYNOMIALS
 from isoloss.multiplier.digits import shown
 from isoloss.multiplier.quote import quotes
+from isoloss.multiplier.saving import saving
 from isoloss.multiplier.verdict import verdict
 
 COLUMNS = (
-    *("candidate", "metric", "convention", "law", "loss", "multiplier", "interval", "n"),
-    *("pairing", "correlation", "made by", "status", "headline"),
+    *("candidate", "metric", "convention", "law", "loss", "multiplier", "saving", "interval"),
+    *("n", "pairing", "correlation", "made by", "status", "headline"),
 )
 
 
@@ -62,6 +63,10 @@ def _place(row: Mapping[str, Any]) -> str:
     return _cells(", ".join([*map(str, what), f"loss {row['loss']:.6g}"]))
 
 
+def _saved(multiplier: float) -> str:
+    return f"{100 * saving(multiplier):.0f}%" if multiplier == multiplier else "none"
+
+
 def _cells(text: str) -> str:
     return text.replace("|", "\\|")
 
@@ -77,7 +82,12 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
         kind = "yes" if row["headline"] else "no"
         cells = (
             *(row["candidate"], row["metric"], row["counted_in"], f"{row['law']}, {row['method']}"),
-            *(f"{row['loss']:.6g}", value.replace("nan", "none"), interval),
+            *(
+                f"{row['loss']:.6g}",
+                value.replace("nan", "none"),
+                _saved(row["multiplier"]),
+                interval,
+            ),
             *(row["n_runs"], row["pairing"]),
             f"{row['residual_correlation']:.3f}".replace("nan", "none"),
             *(row["interval"], row["status"], kind if judged.headline else "refused"),

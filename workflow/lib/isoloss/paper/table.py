@@ -316,6 +316,7 @@ def claims(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Tab
                 f"[{low:.4g}, {high:.4g}]" if np.isfinite(value) and low < high else ""
                 for value, low, high in ours
             ],
+            **_savings(table),
             "Outcome": table["verdict"],
         }
     )
@@ -323,7 +324,18 @@ def claims(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Tab
         "Published statements against ours: reproduced (equal at the printed precision), "
         "consistent, differs, not told (the data also admit what is excluded) or not testable."
     )
+    if "Saving" in text:
+        caption += " Saving: $1 - 1 / M$ of a multiplier $M$ of ours."
     return Table(table, text, caption)
+
+
+def _savings(table: pd.DataFrame) -> dict[str, list[str]]:
+    """What our multipliers save, where there are any."""
+    if table["saving"].isna().all():
+        return {}
+    of = table["saving"].notna()
+    rows = zip(of, *(table[name] for name in ("ours", "ci_low", "ci_high")), strict=True)
+    return {"Saving": [saved(*row) if is_one else "" for is_one, *row in rows]}
 
 
 TABLES: Mapping[str, Callable[[Mapping[str, pd.DataFrame], Mapping[str, Any]], Table]] = {
