@@ -378,6 +378,13 @@ def counted_flops(wildcards):
     return {name: result(name, wildcards.study) for name in names}
 
 
+def told_curves(wildcards):
+    """The curves of the runs, where something is published of them and there are logs."""
+    if STUDIES[wildcards.study].table or not published(wildcards):
+        return {}
+    return {"curves": shards("results/clean/{study}/{shard}.curves.parquet")(wildcards)}
+
+
 def published(wildcards):
     """The file of published numbers, where the study has one."""
     return STUDIES[wildcards.study].settings.get("published", [])

@@ -151,6 +151,7 @@ rule numbers:
 rule claims:
     input:
         unpack(counted_flops),
+        unpack(told_curves),
         points="results/points/{study}.csv",
         fit="results/fit/{study}.csv",
         surface="results/fit/{study}.surface.csv",
@@ -183,6 +184,7 @@ rule claims:
             "multiplier",
             "flops",
             "consistency",
+            "curves",
             "claims",
         ),
         code=code("claims"),

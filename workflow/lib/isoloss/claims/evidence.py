@@ -44,7 +44,7 @@ class Evidence:
     """The fit and points tables of a study, and how intervals are made of them.
 
     surface: the rows of laws of N and D. pair_by_model: whether runs of one model share their
-    errors.
+    errors. curves: of the runs, as `runs.on_compute` has them; None where there are no logs.
     """
 
     fits: pd.DataFrame
@@ -53,6 +53,7 @@ class Evidence:
     isoflop: pd.DataFrame
     confidence: float
     pair_by_model: bool
+    curves: pd.DataFrame | None = None
 
     def of(self, name: str, where: Where) -> pd.DataFrame:
         """The points of an arm that are used."""

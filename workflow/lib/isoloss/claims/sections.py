@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isoloss.claims import counted, statements
+from isoloss.claims import counted, runs, statements
 from isoloss.claims.evidence import Evidence, Where
 from isoloss.claims.judge import Finding
 
 Claim = Mapping[str, Any]
+DO = {"falls": "all fall", "flattens": "all flatten", "law": "all near it", "converges": "less"}
 SIGNS = {"steeper": "> 0", "flatter": "< 0", "parallel": "0"}
 
 
@@ -49,6 +50,16 @@ def _two(claim: Claim) -> str:
 
 def _crossing(claim: Claim) -> str:
     return _over(claim) if claim["compute"] == "none" else ""
+
+
+def _of_curves(claim: Claim) -> str:
+    if claim["of"] == "loss":
+        return f" {_at({'compute': claim['compute']})}"
+    if claim["of"] == "law":
+        return f", the law {_over(claim)}"
+    if claim["of"] == "converges":
+        return f" at {claim['to']} against {claim['from']} PFLOP/s-days"
+    return ""
 
 
 SECTIONS = {
@@ -105,8 +116,8 @@ SECTIONS = {
     "forms": Section(
         statements.forms,
         lambda c: f"{_of_arm(c)} {c['form']}",
-        lambda c: "bend",
-        lambda c: "> 0" if c["form"] == "flattens" else "0",
+        lambda c: "slope" if c["form"] == "falls" else "bend",
+        lambda c: {"flattens": "> 0", "falls": "< 0"}.get(c["form"], "0"),
     ),
     "floors": Section(
         counted.floors,
@@ -131,6 +142,12 @@ SECTIONS = {
         lambda c: f"{c['arm']} {c['relation']} than {c['than']}, {c['metric']}",
         lambda c: "sizes",
         lambda c: str(c["sizes"]),
+    ),
+    "curves": Section(
+        runs.curves,
+        lambda c: f"{_of_arm(c)}{_of_curves(c)}",
+        lambda c: "spread_of_curves" if c["of"] == "converges" else "curves",
+        lambda c: f"{c['low']} to {c['high']}" if "low" in c else DO[c["of"]],
     ),
     "trends": Section(
         counted.trends,

@@ -165,9 +165,17 @@ def _crossing(evidence: Evidence, names: tuple[str, str], where: Where) -> Ends:
 def forms(claim: Claim, evidence: Evidence, where: Where) -> Finding:
     """How the losses of an arm bend: their second derivative in log compute, by a parabola.
 
-    power_law: of log L, 0. straight_semilog: of L, 0; not told, where the data admit the bend of
-    our power law there as well. flattens: of log L, above 0.
+    falls: the slope of the law is below 0. power_law: of log L, 0. straight_semilog: of L, 0; not
+    told, where the data admit the bend of our power law there as well. flattens: of log L, above 0.
     """
+    if claim["form"] == "falls":
+        low, high = evidence.measured(where, claim["arm"])
+        ends = evidence.log_loss(claim["arm"], where, np.array([low, high]))
+        row = evidence.row(claim["arm"], where)
+        half = stdtrit(row["degrees_of_freedom"], 0.5 + evidence.confidence / 2)
+        half = float(half * row["exponent_se"])
+        slope = float(np.diff(ends.value)[0] / np.log(high / low))
+        return less((slope, slope - half, slope + half), 0.0)
     points = evidence.of(claim["arm"], where)
     x, loss = np.log(points["compute_pflop_s_days"].to_numpy()), points["loss"].to_numpy()
     if np.unique(x).size < 4:
