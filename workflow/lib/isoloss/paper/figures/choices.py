@@ -80,6 +80,7 @@ def caption(choices: pd.DataFrame, comparisons: pd.DataFrame, words: Mapping[str
         f"{_n(used)}.",
         "Choices with one option, and those with more than "
         f"{MOST_OPTIONS}, are left out of the rows.",
+        captions.SAVING,
         captions.log_scale("the axis of multipliers"),
     )
 

@@ -78,6 +78,7 @@ def caption(gain: pd.DataFrame, multiplier: pd.DataFrame, words: Mapping[str, An
         captions.compute(counted),
         captions.interval(gain),
         "Conventions other than the headline's are left out." * (len(words["conventions"]) > 1),
+        captions.SAVING,
         captions.log_scale("multipliers" if many else "both axes"),
     )
 

@@ -92,6 +92,7 @@ def caption(multiplier: pd.DataFrame, words: Mapping[str, Any]) -> str:
         "extrapolated. Dots with bars: the reported losses.",
         f"{captions.pairs(reported)}.",
         captions.interval(reported),
+        captions.SAVING,
         captions.log_scale("the axis of multipliers"),
     )
 

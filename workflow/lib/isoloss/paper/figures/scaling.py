@@ -118,6 +118,7 @@ def caption(
         captions.compute(counted_in(law, headline)),
         captions.interval(told) if len(told) else "",
         captions.left_out(here),
+        captions.SAVING,
         captions.log_scale("both axes"),
     )
 
