@@ -41,6 +41,28 @@ def curve(n, seed=0):
     return 3 * np.arange(1, n + 1) ** -0.1 + np.random.default_rng(seed).normal(0, 0.01, n)
 
 
+# --- faults
+
+
+def test_a_fault_in_cleaning_one_run_spoils_that_run_alone(tmp_path, monkeypatch):
+    for name in "abc":
+        (tmp_path / f"{name}.csv").write_text("step,loss\n1,4.5\n2,4.25\n3,4\n")
+
+    def fails(table, axis):
+        if set(table["run"]) == {"b"}:
+            raise ZeroDivisionError("by 0")
+        return []
+
+    monkeypatch.setattr("isoloss.cleaning.shard.audit", fails)
+    runs = [{"run": name, "log": f"{name}.csv", "tokens_per_step": 10} for name in "abc"]
+    given = {"loss": "loss"}, tmp_path, Reading(**section("log")), Cleaning(**section("clean"))
+    with pytest.warns(UserWarning, match=r"run b:\n(.*\n)*ZeroDivisionError"):
+        found = list(shard(runs, *given))
+    assert [bool(run.row["error"]) for run in found] == [False, True, False]
+    assert [set(run.tables) for run in found] == [set(TABLES), set(), set(TABLES)]
+    assert found[1].row["error"].startswith("b.csv: its cleaning failed with ZeroDivisionError")
+
+
 # --- curves to draw
 
 

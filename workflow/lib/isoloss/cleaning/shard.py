@@ -13,7 +13,7 @@ from isoloss.cleaning.settings import Cleaning
 from isoloss.cleaning.summary import summary
 from isoloss.cleaning.thinned import drawn, tail
 from isoloss.cleaning.winnowing import hashes
-from isoloss.logs.ingest import ingest
+from isoloss.logs.ingest import Ingested, failed, ingest
 from isoloss.logs.settings import Reading
 
 TABLES = ("clean", "origins", "curves", "tails", "hashes")
@@ -45,11 +45,17 @@ def shard(
     """Read and clean the logs of `runs`, as `isoloss.logs.ingest` takes them, one after another."""
     for run in runs:
         got = ingest(run, metrics, folder, reading)
-        cleaned = None if got.table is None else clean(got.table, cleaning)
-        doubts = "" if got.table is None else "; ".join(audit(got.table, got.axis))
-        row = summary(cleaned, got.row | {"doubts": doubts}, list(metrics))
-        tables = {} if cleaned is None else _tables(cleaned)
-        yield Cleaned(row, got.quarantine, tables)
+        try:
+            yield _cleaned(got, cleaning, list(metrics))
+        except Exception as error:  # a fault in cleaning one run is no reason to lose the others
+            yield _cleaned(failed(run, error, "cleaning"), cleaning, list(metrics))
+
+
+def _cleaned(got: Ingested, cleaning: Cleaning, metrics: list[str]) -> Cleaned:
+    cleaned = None if got.table is None else clean(got.table, cleaning)
+    doubts = "" if got.table is None else "; ".join(audit(got.table, got.axis))
+    row = summary(cleaned, got.row | {"doubts": doubts}, metrics)
+    return Cleaned(row, got.quarantine, {} if cleaned is None else _tables(cleaned))
 
 
 def _tables(cleaned: pd.DataFrame) -> dict[str, pd.DataFrame]:

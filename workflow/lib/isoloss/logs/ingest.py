@@ -57,8 +57,7 @@ def ingest(
     except LogError as error:
         return Ingested(None, row | {"error": " ".join(str(error).split())}, pd.DataFrame())
     except Exception as error:  # a fault of a reader is no reason to lose the other runs
-        warnings.warn(f"run {run['run']}:\n{''.join(format_exception(error))}", stacklevel=2)
-        return Ingested(None, row | {"error": _unexpected(run["log"], error)}, pd.DataFrame())
+        return failed(run, error, "reader")
     table = got.table
     row |= {
         "format": got.format,
@@ -105,13 +104,22 @@ def _present(labels: pd.Series) -> list[str]:
     return [str(labels.cat.categories[code]) for code in np.unique(labels.cat.codes.to_numpy())]
 
 
-def _unexpected(log: str, error: Exception) -> str:
-    """What to say of an exception that no reader means to raise: the file, and where it arose."""
+def failed(run: Mapping[str, Any], error: Exception, what: str) -> Ingested:
+    """A run at whose log something failed with an exception that nothing means to raise.
+
+    what: what failed. The row names the file and where it arose; the traceback is a warning.
+    """
+    warnings.warn(f"run {run['run']}:\n{''.join(format_exception(error))}", stacklevel=3)
+    row = {"run": run["run"]} | NOTHING | {"error": _unexpected(run["log"], error, what)}
+    return Ingested(None, row, pd.DataFrame())
+
+
+def _unexpected(log: str, error: Exception, what: str) -> str:
     path = getattr(error, "__notes__", [log])[0]
     frame = extract_tb(error.__traceback__)[-1]
     words = shorten(f"{type(error).__name__}: {error}", 200, placeholder=" ...")
     return (
-        f"{path}: its reader failed with {words} (line {frame.lineno} of "
+        f"{path}: its {what} failed with {words} (line {frame.lineno} of "
         f"{Path(frame.filename).name}), which is a fault of isoloss: please report it; the job's "
         "log has more"
     )
