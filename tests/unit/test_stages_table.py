@@ -110,7 +110,7 @@ def test_the_csv_has_the_numbers_in_full_and_the_names_of_the_study(written):
     assert numbers["coefficient"][0] == 2.30851234
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@A1", "\t=1", "\n=1", "＝1"])
 def test_no_text_of_the_csv_is_a_formula_and_numbers_stay(written, name):
     numbers, _ = written(
         "runs",

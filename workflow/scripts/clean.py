@@ -21,4 +21,5 @@ with job(snakemake), ExitStack() as files:
         for name, table in run.tables.items():
             to[name](table)
     tables.write(pd.DataFrame(rows), output.runs, schemas["runs"])
-    tables.write(pd.concat(broken, ignore_index=True), output.quarantine, schemas["quarantine"])
+    quarantine = tables.harmless(pd.concat(broken, ignore_index=True))
+    tables.write(quarantine, output.quarantine, schemas["quarantine"])

@@ -189,11 +189,15 @@ def read(
     return pd.concat(checked, ignore_index=True)
 
 
+# What makes a cell a formula, wide signs too, where East Asian ones are used.
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
 def harmless(table: pd.DataFrame) -> pd.DataFrame:
     """The table with an apostrophe before texts that a spreadsheet would run as a formula."""
     return table.map(_harmless)
 
 
 def _harmless(cell: Any) -> Any:
-    formula = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    formula = isinstance(cell, str) and cell.startswith(_FORMULA)
     return f"'{cell}" if formula else cell
