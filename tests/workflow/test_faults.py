@@ -215,6 +215,25 @@ def test_a_disk_that_is_full_or_read_only_is_told_and_then_resumed(small, whole,
     assert small.files("results") == whole[0]
 
 
+@pytest.mark.parametrize(
+    ("place", "mode", "says"),
+    [
+        ("data/tiny/logs/new-20M.csv", 0, "/logs/new-20M.csv: no permission to read this log."),
+        ("results", 0o555, "Permission denied: 'results/clean'"),
+    ],
+)
+def test_what_may_not_be_read_or_written_is_told(small, place, mode, says):
+    (small.folder / "results").mkdir(exist_ok=True)
+    (small.folder / place).chmod(mode)
+    # Root may do anything, but for what it has given up.
+    bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.geteuid() == 0)
+    done = small.run(*bound, "make", "check", "CORES=2")
+    (small.folder / place).chmod(0o755)
+    assert done.returncode != 0
+    assert says in done.stdout
+    small.make("check")
+
+
 # --- odd places and surroundings
 
 ODD = {"HOME": None, "USER": None, "LOGNAME": None, "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"}

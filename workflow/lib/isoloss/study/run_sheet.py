@@ -188,6 +188,9 @@ def _there(path: Path, line: int, row: Row, logs: Logs) -> None:
         raise InputError(
             f"{path}, line {line}: log `{row['log']}` holds no file (hidden ones are not read)."
         )
+    for file in files:
+        if not os.access(file, os.R_OK):
+            raise InputError(f"{path}, line {line}: {file}: no permission to read this log.")
 
 
 def _found(folder: Path, part: str) -> bool:
