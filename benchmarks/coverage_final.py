@@ -28,7 +28,7 @@ def measure(rows: int, phi: float, count: int) -> dict[str, float]:
         shocks[0] = random.normal()
         loss = TRUTH + NOISE * lfilter([1.0], [1.0, -phi], shocks)
         ruled = module.final(compute, loss, WINDOW, end=1.0)
-        with patch.object(module, "LEAST_SHARE", 0.0):
+        with patch.object(module, "ENOUGH", 0):
             every = module.final(compute, loss, WINDOW, end=1.0)
         found.append((ruled.loss, ruled.loss_se, every.loss_se))
     loss, ruled_se, every_se = np.array(found).T

@@ -7,10 +7,9 @@ import numpy.typing as npt
 
 from isoloss.units import Floats
 
-ENOUGH = 30  # effective rows
-# Few rows do not tell a strong autocorrelation (of 30 at 0.97 the error would cover 59%): fewer
-# than ENOUGH effective rows have to be this share of all. Coverage: benchmarks/coverage_final.py.
-LEAST_SHARE = 0.5
+# Effective rows. Fewer do not tell their autocorrelation: the error of 30 rows at 0.97 would cover
+# 60%, and of 8 rows at 0.5 83% (benchmarks/coverage_final.py).
+ENOUGH = 30
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ def final(
     variance = sigma^2 sum_ij w_i w_j rho^|i-j|. rho is the lag-1 autocorrelation corrected for
     its bias after removing a line (Marriott and Pope 1954, to order 1/n: (r + 2/n) / (1 - 4/n)),
     taken within 0 to 0.99, and sigma^2 is unbiased given rho.
-    effective_rows = n (1 - rho) / (1 + rho); fewer than ENOUGH, and than LEAST_SHARE of n, have no
-    standard error.
+    effective_rows = n (1 - rho) / (1 + rho); with fewer than ENOUGH there is no standard error.
 
     Fewer than 3 rows in the window carry no line with an error: the last row is taken, without a
     standard error. No row in the window: NaN, for the log does not reach the end. The window is
@@ -87,8 +85,8 @@ def final(
     freedom = n - sum(_correlated_square(q, rho) for q in basis)
     se = np.sqrt(rss / freedom * _correlated_square(weights, rho))
     effective = n * (1 - rho) / (1 + rho)
-    reason = f"effective sample size {effective:.1f} is below {ENOUGH}" * (effective < ENOUGH)
-    if effective < min(ENOUGH, n * LEAST_SHARE):
+    reason = ""
+    if effective < ENOUGH:
         se, reason = np.nan, f"no standard error: too few effective rows, {effective:.1f} of {n}"
     return Point(float(np.sum(weights * y)), float(se), n, effective, reason)
 
