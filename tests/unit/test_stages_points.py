@@ -66,7 +66,7 @@ def test_one_row_a_run_metric_and_convention_in_the_order_of_the_study():
 
 
 def test_final_is_the_local_fit_at_the_end_of_the_run():
-    cleaned = curve("a")
+    cleaned = curve("a", n=4000)
     row = take(cleaned, flops(("a", "x", 1e12))).iloc[0]
     expected = final(cleaned["tokens"], cleaned["value"], 0.03)
     assert (row["loss"], row["loss_se"]) == (expected.loss, expected.loss_se)
@@ -84,7 +84,7 @@ def test_last_is_the_last_value():
 
 
 def test_a_convention_moves_the_compute_and_not_the_loss():
-    table = take(pd.concat([curve("a"), curve("z")]), TWO).set_index(["run", "convention"])
+    table = take(pd.concat([curve("a", n=4000), curve("z", n=4000)]), TWO).set_index(["run", "convention"])
     for run, factor in (("a", 2), ("z", 3)):
         x, y = table.loc[(run, "x")], table.loc[(run, "y")]
         assert (x["loss"], x["loss_se"]) == (y["loss"], y["loss_se"])
