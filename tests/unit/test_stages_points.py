@@ -84,7 +84,9 @@ def test_last_is_the_last_value():
 
 
 def test_a_convention_moves_the_compute_and_not_the_loss():
-    table = take(pd.concat([curve("a", n=4000), curve("z", n=4000)]), TWO).set_index(["run", "convention"])
+    table = take(pd.concat([curve("a", n=4000), curve("z", n=4000)]), TWO).set_index(
+        ["run", "convention"]
+    )
     for run, factor in (("a", 2), ("z", 3)):
         x, y = table.loc[(run, "x")], table.loc[(run, "y")]
         assert (x["loss"], x["loss_se"]) == (y["loss"], y["loss_se"])
