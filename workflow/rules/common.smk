@@ -108,6 +108,9 @@ except InputError as error:
     # One line, where a WorkflowError would add Snakemake's own.
     sys.exit(f"isoloss: {error}")
 
+# Each figure for LaTeX to set, where the looks ask for it.
+IN_LATEX = {"pgf": "results/figure/{study}/{figure}.pgf"} if PLOTTING.get("pgf") else {}
+
 # What a job asks of a cluster: megabytes and minutes, and what each megabyte of raw logs adds to
 # them. Twice what was measured; half of the first is the two Snakemakes that start a job there.
 MEMORY, MEMORY_A_MB = 1000, 50

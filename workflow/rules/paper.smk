@@ -7,6 +7,7 @@ rule figure:
         unpack(made_of(FIGURES)),
         again=unsound("figure"),
     output:
+        **IN_LATEX,
         pdf="results/figure/{study}/{figure}.pdf",
         svg=report(
             "results/figure/{study}/{figure}.svg",

@@ -47,8 +47,8 @@ def lines(plotting: Plotting) -> RcParams:
 
 
 def reproducible() -> RcParams:
-    """The same bytes from the same figure: no random identifiers."""
-    return {"svg.hashsalt": "isoloss", "path.simplify": True}
+    """The same bytes from the same figure: no random identifiers; no font in what LaTeX sets."""
+    return {"svg.hashsalt": "isoloss", "path.simplify": True, "pgf.rcfonts": False}
 
 
 def paper(plotting: Plotting) -> RcParams:

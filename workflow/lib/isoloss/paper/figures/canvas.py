@@ -13,6 +13,7 @@ from matplotlib.path import Path as Line
 from matplotlib.transforms import IdentityTransform, Transform
 
 from isoloss.files import whole
+from isoloss.paper.figures.pgf import drawing
 
 mpl.use("agg")
 
@@ -53,8 +54,8 @@ class _Canvas(FigureCanvasAgg):
 def save(figure: Figure, paths: Sequence[str | Path], caption: str = "") -> None:
     """Save in the format of each path's ending, whole or not at all, without dates.
 
-    The caption goes to the path that ends in .txt. A very tall figure gets fewer dots an inch, as
-    many as a picture can have.
+    The caption goes to the path that ends in .txt; .pgf is for LaTeX to set. A very
+    tall figure gets fewer dots an inch, as many as a picture can have.
     """
     _Canvas(figure)
     asked = mpl.rcParams["savefig.dpi"]
@@ -63,8 +64,9 @@ def save(figure: Figure, paths: Sequence[str | Path], caption: str = "") -> None
     for path in map(Path, paths):
         kind = path.suffix[1:]
         with whole(path) as part:
-            if kind == "txt":
-                part.write_text(caption, encoding="utf-8")
+            if kind in ("txt", "pgf"):
+                text = caption if kind == "txt" else drawing(figure, f"{path.stem}.pdf")
+                part.write_text(text, encoding="utf-8")
                 continue
             undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
             figure.savefig(part, format=kind, metadata=undated, dpi=dpi)
