@@ -1,12 +1,13 @@
 """How fast logs of text are read, as ratios on the same file in one run: plain logs to pyarrow and
 pandas, what programs print to a Python loop over its lines with one compiled expression.
 
-    python benchmarks/logs_text.py [megabytes] [--memory megabytes]
+    python benchmarks/logs_text.py [megabytes] [--memory megabytes] [--printed]
 
 Each file is made anew: a run of several metrics in JSON lines and in CSV, the same with one broken
 line in every 10,000, and the output of nanoGPT and of Megatron-LM. Times are medians, the readers
 taking turns, each time in a new process; the memory is the largest resident size of a process that
-reads one JSON lines file.
+reads one JSON lines file. What is printed goes to benchmarks/results/logs_printed.csv; --printed
+measures that alone.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import pyarrow.csv
 import pyarrow.json
 from isoloss.logs import read
 
+RESULTS = Path(__file__).parent / "results/logs_printed.csv"
 COLUMNS = ("step", "tokens", "train/loss", "lr", "grad_norm", "timestamp")
 
 
@@ -154,6 +156,7 @@ def speed(folder: Path, megabytes: int, repeats: int) -> None:
 
 
 def speed_printed(folder: Path, megabytes: int, repeats: int) -> None:
+    measured = []
     for kind in PRINTED:
         path = folder / f"{kind}.log"
         write_printed(path, megabytes, kind)
@@ -162,7 +165,11 @@ def speed_printed(folder: Path, megabytes: int, repeats: int) -> None:
             f"{kind:8} {megabytes} MB: isoloss {times['isoloss']:.2f} s, "
             f"{times['isoloss'] / times['loop']:.2f} x a loop's {times['loop']:.2f} s"
         )
+        measured.append({"kind": kind, "megabytes": megabytes, **times})
         path.unlink()
+    table = pd.DataFrame(measured).rename(columns={"isoloss": "isoloss_s", "loop": "loop_s"})
+    table["ratio"] = table["isoloss_s"] / table["loop_s"]
+    table.round(2).to_csv(RESULTS, index=False)
 
 
 def memory(folder: Path, megabytes: int) -> None:
@@ -187,6 +194,7 @@ if __name__ == "__main__":
     parser.add_argument("megabytes", type=int, nargs="?", default=200)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory", type=int, default=0, metavar="megabytes")
+    parser.add_argument("--printed", action="store_true")
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--reader", choices=READERS, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -196,7 +204,8 @@ if __name__ == "__main__":
         measure(given.read)
     else:
         with tempfile.TemporaryDirectory() as name:
-            speed(Path(name), given.megabytes, given.repeats)
+            if not given.printed:
+                speed(Path(name), given.megabytes, given.repeats)
             speed_printed(Path(name), given.megabytes, given.repeats)
             if given.memory:
                 memory(Path(name), given.memory)

@@ -111,7 +111,7 @@ def _seconds(time: Floats, notes: list[str]) -> Floats:
 def _order(offsets: npt.NDArray[np.int64], rows: Rows) -> npt.NDArray[np.int64]:
     """The rows of several blocks by offset; by wall time if each block counts offsets by itself."""
     keys = [rows["metric"], rows["offset"]]
-    if len(np.unique(offsets)) < len(offsets) and not np.isnan(rows["wall_time"]).any():
+    if not np.isnan(rows["wall_time"]).any() and len(np.unique(offsets)) < len(offsets):
         keys.append(rows["wall_time"])
     return np.lexsort(keys)
 
