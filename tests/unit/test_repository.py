@@ -463,8 +463,7 @@ def test_defaults_stand_in_the_schema_alone():
         given = {field.name: field.default for field in fields(kind)}
         assert {value for value in given.values() if value is not MISSING} <= {None, ()}
     read = {name: it.default for name, it in signature(logs.read).parameters.items()}
-    own = {key: value for key, value in rules["log"].items() if key != "by_format"}  # of a study
-    assert {name: read[name] for name in own} == own
+    assert {name: read[name] for name in rules["log"]} == rules["log"]
     assert read_yaml(ROOT / "config/config.yaml").keys() == {"studies"}
 
 

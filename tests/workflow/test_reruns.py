@@ -66,7 +66,7 @@ def test_a_changed_pattern_reruns_the_reading_of_its_study(tiny):
         for path in (tiny.folder / "results/clean/tiny").glob("*-of-?.csv")
     }
     with tiny.changed(name):
-        tiny.replace(name, "ce=(", "loss=(")
+        tiny.replace(name, "ce=(", "nll=(")
         assert tiny.pending() == shards | AFTER_CLEAN
 
 

@@ -1,7 +1,7 @@
 """The settings of reading: section `log` of a study, and the columns `log.*` of its run sheet."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 ROLES = ("step", "tokens", "samples", "compute", "wall_time")  # keys that name a column
@@ -29,7 +29,7 @@ class Reading:
     wall_time: str | None = None
     step_base: int | None = None
     patterns: str | None = None
-    by_format: Mapping[str, Mapped] = field(default_factory=dict)
+    by_format: Mapping[str, Mapped] | None = None
 
     @property
     def columns(self) -> dict[str, str]:
@@ -58,10 +58,12 @@ class Reading:
             **self.columns,
             **roles,
             "metrics": metrics,
-            "by_format": {name: {**mapped, **own} for name, mapped in self.by_format.items()},
+            "by_format": {
+                name: {**mapped, **own} for name, mapped in (self.by_format or {}).items()
+            },
         }
 
     def names(self, role: str, runs: Iterable[Mapping[str, Any]]) -> bool:
         """Whether anything names the column of a role, if only for some format or run."""
-        mapped = any(role in mapping for mapping in self.by_format.values())
+        mapped = any(role in mapping for mapping in (self.by_format or {}).values())
         return mapped or role in self.columns or any(OF_RUN + role in run for run in runs)

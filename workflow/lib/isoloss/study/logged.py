@@ -54,7 +54,7 @@ def _formats(path: Path, log: Reading, metrics: Iterable[str]) -> None:
     except LogError as error:
         raise InputError(f"{path}: log.patterns: {error}") from error
     keys = [*ROLES, "step_base", *metrics]
-    for name, mapped in log.by_format.items():
+    for name, mapped in (log.by_format or {}).items():
         if name not in known:
             raise InputError(
                 f"{path}: log.by_format: there is no log format `{name}`."
@@ -90,7 +90,7 @@ def _names(
     named = {f"log.{role}": column for role, column in log.columns.items()}
     losses = {f"metrics.{key}": value.get("column", key) for key, value in metrics.items()}
     own = {key.removeprefix(OF_RUN) for run in runs for key in run if key.startswith(OF_RUN)}
-    own |= {key for mapped in log.by_format.values() for key in mapped}
+    own |= {key for mapped in (log.by_format or {}).values() for key in mapped}
     named = {
         key: column
         for key, column in (named | losses).items()
