@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from isoloss.paper import table
+from isoloss.paper.latex import saved
 
 WORDS = {
     "arms": {"base": "Old & tried", "new": "New_1 100%"},
@@ -323,4 +324,4 @@ def test_the_table_of_claims_has_what_is_published_and_not_what_the_run_sheet_st
     ],
 )
 def test_a_saving_stands_with_its_interval(row, text):
-    assert table.saved(*row) == text
+    assert saved(*row) == text

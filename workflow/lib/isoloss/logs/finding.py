@@ -8,6 +8,7 @@ from pathlib import Path
 
 from isoloss.logs import opening, sources
 from isoloss.logs.paths import entries
+from isoloss.logs.reading import losses
 from isoloss.logs.records import LogError, Open
 from isoloss.logs.registry import BY_NAME
 from isoloss.logs.side_files import is_side, same_run
@@ -72,7 +73,7 @@ def runs(folder: Path) -> tuple[list[Found], list[str]]:
             or (home != folder and place.is_relative_to(home))
             or (place != folder and home.is_relative_to(place))
         }
-        chosen, dropped = same_run(near)
+        chosen, dropped = same_run(near, losses)
         if kind in dropped:
             left.append(f"{kind} in {home.relative_to(folder).as_posix()}: the same in {chosen}")
         else:

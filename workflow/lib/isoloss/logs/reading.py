@@ -1,6 +1,6 @@
 """Reads logs of any format into one long table: one row a logged value of a wanted metric."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -46,7 +46,14 @@ class Log:
 
 def detect(path: Paths) -> str:
     """The name of the format of a log, told by its content; LogError if none or several match."""
-    return sources.chosen(path, "auto", [])[0].name
+    return sources.chosen(path, "auto", [], losses)[0].name
+
+
+def losses(files: Sequence[Path], format: str) -> "pd.Series[float]":
+    """The losses of a log by step, in the order read."""
+    table = read(list(files), format).table
+    table = table[table["metric"] == table["metric"].iloc[0]]
+    return table.set_index("step")["value"]
 
 
 def read(
@@ -97,7 +104,7 @@ def read(
     if not 0 <= max_bad_fraction <= 1:
         raise ValueError(f"max_bad_fraction is {max_bad_fraction}, expected 0 to 1")
     notes: list[str] = []
-    kind, entries = sources.chosen(paths, format, notes, sources.own_formats(patterns))
+    kind, entries = sources.chosen(paths, format, notes, losses, sources.own_formats(patterns))
     wanted = Wanted(step, tokens, samples, compute, wall_time, metrics)
     mapping = (by_format or {}).get(kind.name, {})
     wanted = wanted.over({key: str(name) for key, name in mapping.items() if key != "step_base"})

@@ -1,6 +1,6 @@
 """Files that tools write beside a log, and logs of one run in two formats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from isoloss.logs.errors import LogError
 from isoloss.units import Floats
 
+Losses = Callable[[Sequence[Path], str], "pd.Series[float]"]
 # By name: what a tool writes once, of settings, of the tokeniser, of the last values.
 _SIDE = """wandb-summary.json wandb-metadata.json config.json generation_config.json vocab.json
     special_tokens_map.json tokenizer.json tokenizer_config.json added_tokens.json args.json
@@ -36,31 +37,33 @@ def is_side(file: Path) -> bool:
     )
 
 
-def same_run(kinds: Mapping[str, Sequence[Path]]) -> tuple[str, list[str]]:
+def same_run(kinds: Mapping[str, Sequence[Path]], losses: Losses) -> tuple[str, list[str]]:
     """Of the formats of the files of one run the one to read, and those that say the same again.
 
     The first is "" where it is not known that they do: by their names they may, and where both have
-    losses, they must be the same.
+    losses, they must be the same. losses: reads those of files of a format, by step.
     """
     for name, others in _SAME.items():
         rest = [kind for kind in kinds if kind != name]
         if name not in kinds or not rest or not set(rest) <= others:
             continue
         if all(file.name in _TRAINER for file in kinds.get("jsonl", ())) and all(
-            _agree(kinds[name], name, kinds[other], other) for other in rest
+            _agree((kinds[name], name), (kinds[other], other), losses) for other in rest
         ):
             return name, rest
     return "", []
 
 
-def _agree(files: Sequence[Path], name: str, others: Sequence[Path], other: str) -> bool:
+def _agree(
+    one: tuple[Sequence[Path], str], other: tuple[Sequence[Path], str], losses: Losses
+) -> bool:
     """Whether the losses of a log are those of another one, or the other has none."""
     try:
-        again = _losses(others, other)
+        again = losses(*other)
     except LogError:
         return True
     try:
-        first = _losses(files, name)
+        first = losses(*one)
     except LogError:
         return False
     if again.index.isna().any():  # no steps: then the one after the other
@@ -78,12 +81,3 @@ def _near(one: Floats, other: Floats) -> bool:
     """Whether most of the values agree."""
     near = np.isclose(one, other, rtol=_ROUNDED, atol=_ROUNDED, equal_nan=True)
     return len(one) > 0 and bool(near.mean() >= _MOST)
-
-
-def _losses(files: Sequence[Path], format: str) -> pd.Series:
-    """The losses of a log by step, in the order read."""
-    from isoloss.logs.reading import read  # which reads what this module chooses
-
-    table = read(list(files), format).table
-    table = table[table["metric"] == table["metric"].iloc[0]]
-    return table.set_index("step")["value"]

@@ -11,7 +11,7 @@ from isoloss.logs.formats import programs
 from isoloss.logs.paths import Entry, Paths, entries
 from isoloss.logs.records import Format, LogError, Open
 from isoloss.logs.registry import BY_NAME, FORMATS
-from isoloss.logs.side_files import is_side, same_run
+from isoloss.logs.side_files import Losses, is_side, same_run
 
 _ALIASES = {"tsv": "csv"}
 _NONE: Mapping[str, Format] = {}
@@ -104,12 +104,12 @@ def _has_pairs(head: bytes) -> bool:
 
 
 def chosen(
-    paths: Paths, name: str, notes: list[str], own: Mapping[str, Format] = _NONE
+    paths: Paths, name: str, notes: list[str], losses: Losses, own: Mapping[str, Format] = _NONE
 ) -> tuple[Format, list[Entry]]:
     """The one format of a log, and the entries with the files of that format.
 
     An entry of a format that reads all files at once keeps them all. `notes` takes what files in
-    folders were left out. own: formats of the study.
+    folders were left out. losses: see `same_run`. own: formats of the study.
     """
     wanted = None if name == "auto" else of_name(name, own)
     kinds: dict[str, list[Path]] = {}
@@ -139,7 +139,7 @@ def chosen(
             )
         raise LogError(message)
     if len(kinds) > 1:
-        kind, again = same_run(kinds)
+        kind, again = same_run(kinds, losses)
         for other in again:
             of_it = kinds.pop(other)
             notes.append(f"{of_it[0].as_posix()} ({other}) is the same run again, left out")

@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 
+from isoloss.multiplier.saving import saving
+
 
 def plus_minus(value: float, error: float) -> str:
     """`$2.3085 \\pm 0.0081$`: the error with two significant digits, the value with its places."""
@@ -30,3 +32,15 @@ def escape(text: str) -> str:
     }
     apart = _LIGATURES.sub("\0", text)
     return "".join(signs.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in apart)
+
+
+def saved(multiplier: float, low: float = np.nan, high: float = np.nan) -> str:
+    """How much less compute a multiplier means, 1 - 1/M: `14\\% [12, 15]`; more is negative."""
+    if not np.isfinite(multiplier):
+        return ""
+    shares = [100 * saving(m) for m in (multiplier, low, high)]
+    less, first, last = (
+        f"{x:.0f}".replace("-", "$-$") if abs(x) < 1e4 else f"${x:.2g}$" for x in shares
+    )
+    ends = f" [{first}, {last}]" if np.isfinite(shares).all() else ""
+    return f"{less}\\%{ends}"

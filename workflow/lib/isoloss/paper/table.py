@@ -14,7 +14,7 @@ from isoloss.multiplier.digits import shown
 from isoloss.multiplier.saving import saving
 from isoloss.multiplier.verdict import Verdict, verdict
 from isoloss.paper.captions import units
-from isoloss.paper.latex import escape, plus_minus
+from isoloss.paper.latex import escape, plus_minus, saved
 from isoloss.paper.style import convention_label
 from isoloss.tables import FLOAT_FORMAT, harmless
 
@@ -237,28 +237,12 @@ def _moved(most: pd.DataFrame) -> str:
     return escape(f"{row['choice'].replace('_', ' ')} ({100 * row['share']:.0f}%)")
 
 
-def saved(multiplier: float, low: float = np.nan, high: float = np.nan) -> str:
-    """How much less compute a multiplier means, 1 - 1/M: `14\\% [12, 15]`; more is negative."""
-    if not np.isfinite(multiplier):
-        return ""
-    shares = [100 * saving(m) for m in (multiplier, low, high)]
-    less, first, last = (
-        f"{x:.0f}".replace("-", "$-$") if abs(x) < 1e4 else f"${x:.2g}$" for x in shares
-    )
-    ends = f" [{first}, {last}]" if np.isfinite(shares).all() else ""
-    return f"{less}\\%{ends}"
-
-
 # Symbol of a stated quantity, and where it is stated.
 STATED = {
     "training_tokens": ("D", "planned"),
     "parameters": ("N", "published"),
     "compute_pflop_s_days": ("C", "logged"),
 }
-
-
-def _ratio(value: float) -> str:
-    return f"{value:.3f}" if np.isfinite(value) else ""
 
 
 def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table:
@@ -269,7 +253,7 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
     table = made_of["quality"].merge(flops, on="run", how="left", validate="one_to_one")
     out = table[~table["used"]]
     stated = made_of["consistency"].pivot(index="run", columns="quantity", values="ratio")
-    stated = stated.add_suffix("_ratio").reset_index()
+    stated = stated.add_suffix("_shown").reset_index()
     table = table.merge(stated, on="run", how="left", validate="one_to_one")
     text = pd.DataFrame(
         {
@@ -284,9 +268,9 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
             ],
         }
         | {
-            f"${symbol} / {symbol}_\\mathrm{{{origin}}}$": table[f"{quantity}_ratio"].map(_ratio)
+            f"${symbol} / {symbol}_\\mathrm{{{origin}}}$": table[f"{quantity}_shown"].map(_shown)
             for quantity, (symbol, origin) in STATED.items()
-            if f"{quantity}_ratio" in table
+            if f"{quantity}_shown" in table
         }
     )
     caption = (
