@@ -253,7 +253,7 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
     table = made_of["quality"].merge(flops, on="run", how="left", validate="one_to_one")
     out = table[~table["used"]]
     stated = made_of["consistency"].pivot(index="run", columns="quantity", values="ratio")
-    stated = stated.add_suffix("_shown").reset_index()
+    stated = stated.add_suffix("_ratio").reset_index()
     table = table.merge(stated, on="run", how="left", validate="one_to_one")
     text = pd.DataFrame(
         {
@@ -268,9 +268,9 @@ def runs(made_of: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) -> Table
             ],
         }
         | {
-            f"${symbol} / {symbol}_\\mathrm{{{origin}}}$": table[f"{quantity}_shown"].map(_shown)
+            f"${symbol} / {symbol}_\\mathrm{{{origin}}}$": table[f"{quantity}_ratio"].map(_shown)
             for quantity, (symbol, origin) in STATED.items()
-            if f"{quantity}_shown" in table
+            if f"{quantity}_ratio" in table
         }
     )
     caption = (
