@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from isoloss.fit.joint import paired_test
 from isoloss.fit.registry import LAWS
-from isoloss.multiplier.curvature import HULL, Polynomial, checked, law_in_doubt
+from isoloss.multiplier.curvature import Polynomial, checked, law_in_doubt
 from isoloss.multiplier.equal_loss import Arm, multiplier
+from isoloss.multiplier.settings import HULL
 from isoloss.multiplier.verdict import judge
 from sections import gate
 

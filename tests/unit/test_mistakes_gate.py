@@ -12,11 +12,10 @@ import pandas as pd
 import pytest
 from isoloss.fit.fit import fits
 from isoloss.fit.settings import Fitting
-from isoloss.multiplier.curvature import HULL
 from isoloss.multiplier.headline import headline
 from isoloss.multiplier.multiplier import multipliers
 from isoloss.multiplier.plausible import did_you_mean, doubts, sizes
-from isoloss.multiplier.settings import Comparison
+from isoloss.multiplier.settings import HULL, Comparison
 from isoloss.multiplier.verdict import verdict
 from isoloss.units import PFLOP_S_DAY
 from sections import gate

@@ -238,7 +238,10 @@ def test_every_published_statement_has_an_outcome(table, published, study):
     claims = claims[claims["kind"] != "stated"]
     assert claims["kind"].value_counts().to_dict() == rows
     assert set(claims["verdict"]) <= OUTCOMES
-    assert (claims["verdict"] == "not testable").sum() == rows.get("untestable", 0)
+    untested = claims[claims["verdict"] == "not testable"]
+    assert (untested["kind"] == "untestable").sum() == rows.get("untestable", 0)
+    assert set(untested["kind"]) <= {"untestable", "curves", "differences"}
+    assert untested["note"].str.len().gt(0).all()
     told = claims[claims["kind"].isin(["fits", "multipliers", "losses", "compute"])]
     assert told["ours"].notna().all()
     assert (told["ci_low"] <= told["ours"]).all()
@@ -278,7 +281,8 @@ def test_statements_of_readers_are_settled(table):
     assert moba["moba higher than full, loss_30k_32k", "all"] == "reproduced"
     assert moba["moba and full, loss_4k_6k cross", "1"] == "not told"
     moba_8k = table("claims/moba-8k.csv").set_index("claim")["verdict"]
-    assert moba_8k["moba and full, loss apart size by size"] == "differs"
+    # Its final losses have no standard error: too few effective rows.
+    assert moba_8k["moba and full, loss apart size by size"] == "not testable"
 
 
 def test_the_published_multiplier_is_inside_our_interval(table):

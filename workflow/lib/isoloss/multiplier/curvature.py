@@ -19,11 +19,9 @@ from isoloss.multiplier.equal_loss import Arm, Arms, overlap, sharing
 from isoloss.multiplier.influence import Influence
 from isoloss.multiplier.intervals import jackknife
 from isoloss.multiplier.mixture import paired_interval
+from isoloss.multiplier.settings import HULL, LAW, MIDDLE
 from isoloss.units import Floats
 
-LAW, HULL = "power", "hull"
-# Of the common range, in log loss: with arms correlated by 0.998 the law covers 80% at a quarter.
-MIDDLE = (0.4, 0.6)
 BENT = 0.90  # confidence at which points bend
 POLYNOMIALS = {
     "curvature": ("curvature", "curvature_low", "curvature_high"),

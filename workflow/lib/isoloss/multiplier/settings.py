@@ -7,6 +7,10 @@ CHOICES = {
     "pair_by": ("model", "none"),
     "interval": ("auto", "delta_t", "draws_t", "jackknife_t", "percentile"),
 }
+LAW, HULL = "power", "hull"  # the law that a quadratic stands beside, and the interval of both
+# Where the law stands alone, of the common range in log loss: with arms correlated by 0.998 it
+# covers 80% at a quarter.
+MIDDLE = (0.4, 0.6)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isoloss.multiplier.curvature import HULL, LAW, MIDDLE
 from isoloss.multiplier.digits import shown
 from isoloss.multiplier.plausible import did_you_mean, listed
-from isoloss.multiplier.settings import Gate
+from isoloss.multiplier.settings import HULL, LAW, MIDDLE, Gate
 
 Row = Mapping[str, Any]
 ENDS = {
