@@ -210,7 +210,7 @@ def _root(pattern: Path) -> Path:
 
 
 def _inside(path: Path, root: Path, real: Callable[[Path], Path]) -> None:
-    apart = path.is_symlink() or path.name == ".."
+    apart = path == root or path.is_symlink() or path.name == ".."
     if not real(path if apart else path.parent).is_relative_to(real(root)):
         raise LogError(
             f"{path.as_posix()}: a symbolic link that leads out of {root.as_posix()}; "
