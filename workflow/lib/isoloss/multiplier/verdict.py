@@ -150,11 +150,11 @@ RULES = (
     Rule("alike"),
     Rule("extrapolated", lambda row, gate: "extrapolated" if row["extrapolated"] else ""),
     Rule("status", _status),
+    Rule("no_partner", _no_partner),
     Rule("law", _law),
     Rule("undecided", _undecided),
     Rule("lack_of_fit", _lack_of_fit),
     Rule("scatter", _scatter),
-    Rule("no_partner", _no_partner),
 )
 # Names of runs, which stand in the words, may hold BETWEEN.
 PARTS = re.compile(rf"{re.escape(BETWEEN)}(?=(?:{'|'.join(rule.name for rule in RULES)}): )")
