@@ -120,6 +120,15 @@ def test_windows_stand_in_the_layers_that_the_keys_say():
         assert sum(window for window, _ in layers(some)) == 4 - first
 
 
+def test_every_so_many_layers_are_counted_from_one():
+    """Of five layers the third alone is every third."""
+    five = {"num_hidden_layers": 5}
+    some = of("exaone4", sliding_window_pattern=3, **five)
+    assert [window for window, _ in layers(some)].count(False) == 1
+    some = of("smollm3", no_rope_layer_interval=3, use_sliding_window=True, **five)
+    assert [window for window, _ in layers(some)].count(True) == 1
+
+
 def test_experts_stand_in_every_so_many_layers_counted_from_one():
     sparse = of("qwen2_moe", decoder_sparse_step=3, num_hidden_layers=5)
     assert sum(router for _, router in layers(sparse)) == 1  # the third
