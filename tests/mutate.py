@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "workflow/lib"
 TESTS = {  # the files of tests/unit that belong to a package, the quick and telling ones first
     "cleaning": "cleaning quality curve_rules shard cli",
-    "claims": "claims_oracles stages_claims claims_swapped",
+    "claims": "claims_runs claims_oracles stages_claims claims_swapped",
     "fit": "laws newton surface isoflop envelope joint fitting diagnostics bootstrap",
     "flops": "flops_golden flops_conventions flops_conversion flops_pairs flops_parameters "
     "flops_transformers flops_training_programs flops_published flops_papers consistency "

@@ -55,7 +55,7 @@ def row(made=None, **claim):
         ({"of": "loss", "compute": 100, "low": "1", "high": "9"}, "not testable", "no curve"),
         ({"of": "law", "from": 15, "to": 16, "within": 0.01}, "reproduced", "2 of 2"),
         ({"of": "law", "from": 4, "to": 16, "within": 0.01}, "differs", "of 6"),
-        ({"of": "law", "from": 40, "to": 60, "within": 0.01}, "not testable", "no curve"),
+        ({"of": "law", "from": 40, "to": 60, "within": 0.01}, "not testable", "no curve is logged"),
     ],
 )
 def test_curves_are_counted(claim, outcome, words):
@@ -83,6 +83,45 @@ def test_curves_that_come_together_are_told_from_those_that_part():
     together = {"of": "converges", "from": 0.8, "to": 7.9}
     assert row(**together)["verdict"] == "reproduced"
     assert row(**together | {"from": 7.9, "to": 0.8})["verdict"] == "differs"
+
+
+def test_only_curves_that_pass_both_places_come_together_or_part():
+    """Those of large runs lie lower: fewer of them at the end would pass for coming together."""
+    found = row(of="converges", **{"from": 0.1, "to": 7.9})  # no run passes both
+    assert found["verdict"] == "not testable"
+    assert "fewer than two curves pass both places" in found["sentence"]
+
+
+@pytest.mark.parametrize("of", ["falls", "flattens"])
+def test_a_curve_with_too_few_values_in_a_part_is_not_told(of):
+    """Logged evenly in tokens over three decades, one value lies in the first half."""
+
+    def even(log):
+        last = log.iloc[-1]
+        tokens = np.r_[1e-3, np.linspace(0.5, 1, 12)] * last["tokens"]
+        value = last["value"] * (tokens / last["tokens"]) ** -0.06
+        return pd.DataFrame({**last, "tokens": tokens, "value": value})
+
+    sparse = [even(log) for log in logs()]
+    found = row(sparse, of=of)
+    assert found["verdict"] == "not testable"
+    assert "no curve is logged closely enough there" in found["sentence"]
+    some = row([*logs()[:-1], sparse[-1]], of=of)
+    assert (some["verdict"], some["note"]) == ("reproduced", "11 of 11, 1 not told")
+
+
+def test_a_value_that_is_no_loss_is_in_no_curve():
+    broken = [log.assign(value=log["value"].where(log.index != 30, 0.0)) for log in logs()]
+    assert row(broken, of="falls")["verdict"] == "reproduced"
+
+
+def test_logged_compute_is_converted_and_else_counted():
+    (log, *_) = logs()
+    logged = log.assign(compute_pflop_s_days=np.arange(60.0))
+    made = on_compute([logged], flops().assign(conversion=2.0))
+    assert made["compute"].tolist() == [2.0 * i for i in range(60)]
+    made = on_compute([log], flops())
+    assert made["compute"].to_numpy() == pytest.approx(log["tokens"] * 1e10 / PFLOP_S_DAY)
 
 
 def test_without_logs_or_without_the_metric_there_are_no_curves():

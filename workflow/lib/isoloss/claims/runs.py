@@ -38,7 +38,8 @@ def curves(claim: Claim, evidence: Evidence, where: Where) -> Finding:
 
     loss: those that pass a compute lie between two losses there. falls: each quarter of a curve
     falls, by its straight line. flattens: the first half is steeper than the second, on log axes.
-    converges: the highest over the lowest loss is less at one compute than at another. law: between
+    converges: the highest over the lowest loss, of curves that pass both computes, is less at one
+    than at the other. A curve with fewer than two values in a part is not told. law: between
     two computes a curve is within a share of its arm's law. number: how many there are.
     """
     arms = [claim["arm"]] if "arm" in claim else list(dict.fromkeys(evidence.fits["arm"]))
@@ -55,10 +56,11 @@ def curves(claim: Claim, evidence: Evidence, where: Where) -> Finding:
         note = f"{outside} of {len(values)} curves lie outside"
         return Finding(exact(not outside, 0).outcome, ours, notes=(note,))
     if claim["of"] == "converges":
-        first, last = (np.log(_at(every, float(claim[end]))) for end in ("from", "to"))
-        if min(first.size, last.size) < 2:
-            raise Untestable("fewer than two curves pass there")
-        spreads = float(np.exp(np.ptp(first))), float(np.exp(np.ptp(last)))
+        ends = [float(claim[end]) for end in ("from", "to")]
+        both = [curve for curve in every if all(_passes(curve, end) for end in ends)]
+        if len(both) < 2:  # of other curves at either end the spread is another for that alone
+            raise Untestable("fewer than two curves pass both places")
+        spreads = [float(np.exp(np.ptp(np.log(_at(both, end))))) for end in ends]
         note = f"highest over lowest {spreads[0]:.3g} there and {spreads[1]:.3g} here"
         return Finding(exact(spreads[1] < spreads[0], 0).outcome, (spreads[1],) * 3, notes=(note,))
     if claim["of"] == "law":
@@ -69,8 +71,8 @@ def curves(claim: Claim, evidence: Evidence, where: Where) -> Finding:
         do = [{"falls": _falls, "flattens": _flattens}[claim["of"]](*curve) for curve in every]
     told = [each for each in do if each is not None]
     if not told:
-        raise Untestable("no curve passes there")
-    note = f"{sum(told)} of {len(told)}"
+        raise Untestable("no curve is logged closely enough there")
+    note = f"{sum(told)} of {len(told)}" + f", {len(do) - len(told)} not told" * (told != do)
     return Finding(exact(all(told), 0).outcome, (float(sum(told)),) * 3, notes=(note,))
 
 
@@ -81,7 +83,8 @@ def _of(evidence: Evidence, arm: str, where: Where) -> list[Curve]:
     table = evidence.curves
     runs = set(evidence.of(arm, where)["run"])
     mine = table[(table["metric"] == where.metric) & (table["convention"] == where.convention)]
-    mine = mine[mine["run"].isin(runs) & (mine["compute"] > 0)].sort_values("compute")
+    positive = (mine["compute"] > 0) & (mine["value"] > 0)
+    mine = mine[mine["run"].isin(runs) & positive].sort_values("compute")
     found = [
         (np.log(one["compute"].to_numpy()), one["value"].to_numpy())
         for _, one in mine.groupby("run", observed=True, sort=True)
@@ -92,36 +95,41 @@ def _of(evidence: Evidence, arm: str, where: Where) -> list[Curve]:
     return found
 
 
+def _passes(curve: Curve, compute: float) -> bool:
+    return bool(curve[0][0] <= np.log(compute) <= curve[0][-1])
+
+
 def _at(found: list[Curve], compute: float) -> Floats:
     """The losses of the curves that pass a compute there, straight between logged values."""
-    x = np.log(compute)
     values = [
-        float(np.interp(x, log_c, loss)) for log_c, loss in found if log_c[0] <= x <= log_c[-1]
+        float(np.interp(np.log(compute), *curve)) for curve in found if _passes(curve, compute)
     ]
     if not values:
         raise Untestable(f"no curve passes {compute:g} PFLOP/s-days")
     return np.array(values)
 
 
-def _slopes(log_c: Floats, loss: Floats, parts: int) -> list[float]:
-    """d log L / d log C of straight lines through parts of a curve, evenly spaced in log C."""
+def _slopes(log_c: Floats, loss: Floats, parts: int) -> list[float] | None:
+    """d log L / d log C of straight lines through parts of a curve, evenly spaced in log C.
+
+    None where a part has no line, as the first of a curve that is logged evenly in tokens.
+    """
     edges = np.linspace(log_c[0], log_c[-1], parts + 1)
     place = np.clip(np.searchsorted(edges, log_c, side="right") - 1, 0, parts - 1)
     inside = [place == i for i in range(parts)]
-    return [
-        float(np.polyfit(log_c[here], np.log(loss[here]), 1)[0])
-        for here in inside
-        if np.unique(log_c[here]).size > 1
-    ]
+    if min(np.unique(log_c[here]).size for here in inside) < 2:
+        return None
+    return [float(np.polyfit(log_c[here], np.log(loss[here]), 1)[0]) for here in inside]
 
 
-def _falls(log_c: Floats, loss: Floats) -> bool:
-    return max(_slopes(log_c, loss, PARTS)) < 0
+def _falls(log_c: Floats, loss: Floats) -> bool | None:
+    slopes = _slopes(log_c, loss, PARTS)
+    return None if slopes is None else max(slopes) < 0
 
 
-def _flattens(log_c: Floats, loss: Floats) -> bool:
-    first, last = _slopes(log_c, loss, 2)
-    return first < last < 0
+def _flattens(log_c: Floats, loss: Floats) -> bool | None:
+    slopes = _slopes(log_c, loss, 2)
+    return None if slopes is None else slopes[0] < slopes[1] < 0
 
 
 def _near_law(
