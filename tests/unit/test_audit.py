@@ -125,6 +125,32 @@ def test_the_axis_of_a_chart_counts_calls_too(checked: Checked, extremes: bool) 
     assert "counts calls of wandb.log" in found["doubts"]
 
 
+@pytest.mark.parametrize(
+    ("line", "step", "what"),
+    [
+        ("{pct}%|##  | {s}/400 [00:0{m}<00:09, 9.9it/s, loss={loss}]\r", "step", "batches of a"),
+        (
+            "Epoch 0: {pct}%|##  | {s}/400 [00:0{m}<00:09, 9.9it/s, v_num=0, train_loss={loss}]\r",
+            "step",
+            "batches of a",
+        ),
+        (
+            "Epoch {s}/400\n9/9 [====] - 1s 9ms/step - loss: {loss} - val_loss: 3.1\n",
+            "epoch",
+            "epochs",
+        ),
+    ],
+)
+def test_bars_count_batches_and_keras_epochs(checked: Checked, line, step, what) -> None:
+    text = "".join(
+        line.format(pct=f"{s // 4:3d}", s=s, m=s % 10, loss=f"{loss(s):.4f}") for s in range(1, 400)
+    )
+    found = checked(text, tokens_per_step=4096)
+    assert f"tokens are counted from `{step}`, which counts {what}" in found["doubts"]
+    assert found["verdict"] != "ok"
+    assert "which counts" not in checked(text, step=step, tokens_per_step=4096)["doubts"]
+
+
 # Several runs or ranks
 
 

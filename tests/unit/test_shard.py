@@ -63,6 +63,21 @@ def test_a_fault_in_cleaning_one_run_spoils_that_run_alone(tmp_path, monkeypatch
     assert found[1].row["error"].startswith("b.csv: its cleaning failed with ZeroDivisionError")
 
 
+@pytest.mark.parametrize("where", ["isoloss.logs.ingest._read", "isoloss.cleaning.shard.audit"])
+def test_memory_that_is_used_up_is_no_fault_of_a_log(tmp_path, monkeypatch, where):
+    """The job fails, and a cluster tries it again with more: no run is left out for it."""
+    (tmp_path / "a.csv").write_text("step,loss\n1,4.5\n2,4.25\n3,4\n")
+
+    def fails(*given):
+        raise MemoryError
+
+    monkeypatch.setattr(where, fails)
+    run = {"run": "a", "log": "a.csv", "tokens_per_step": 10}
+    given = {"loss": "loss"}, tmp_path, Reading(**section("log")), Cleaning(**section("clean"))
+    with pytest.raises(MemoryError):
+        list(shard([run], *given))
+
+
 # --- curves to draw
 
 

@@ -87,11 +87,11 @@ def _chosen(table: pd.DataFrame, axis: Axis) -> Text:
         yield "the wall times are in different units from row to row"
     if "step x tokens_per_step" not in set(table["tokens_from"].unique()):
         return
-    if axis.calls and not axis.named:
+    if axis.counts and not axis.named:
         yield (
-            f"tokens are counted from `{axis.step}`, which counts calls of wandb.log, not updates: "
-            f"name the column that counts updates (`log: {{step: ...}}`), or `{axis.step}` itself "
-            "if each update has one call"
+            f"tokens are counted from `{axis.step}`, which counts {axis.counts}, not updates: name "
+            f"the column that counts updates (`log: {{step: ...}}`), or `{axis.step}` itself if "
+            "each update has one"
         )
     if axis.rivals:
         others = ", ".join(f"`{name}`" for name in axis.rivals)

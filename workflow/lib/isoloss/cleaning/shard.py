@@ -47,6 +47,8 @@ def shard(
         got = ingest(run, metrics, folder, reading)
         try:
             yield _cleaned(got, cleaning, list(metrics))
+        except MemoryError:  # the job is tried again with more
+            raise
         except Exception as error:  # a fault in cleaning one run is no reason to lose the others
             yield _cleaned(failed(run, error, "cleaning"), cleaning, list(metrics))
 

@@ -11,6 +11,9 @@ from isoloss.logs.records import Block, Format
 
 # What W&B counts: calls of `wandb.log`. Its charts name it `Step`.
 _CALLS, _CHART = "_step", "Step"
+# Formats whose step is no count of updates where gradients are accumulated, or at all.
+_COUNTS = {"keras": "epochs"}
+_COUNTS |= dict.fromkeys(("tqdm", "lightning-bar"), "batches of a progress bar")
 _SPLITS = frozenset(("run", "run_id", "run_name", "name", "experiment", "seed", "trial", "rank"))
 _SPLITS |= {"local_rank", "global_rank", "process", "process_index", "worker", "replica"}
 
@@ -20,8 +23,8 @@ class Axis:
     """The choice of a log's step.
 
     step: the column, None where there is none. named: the study names it. rivals: columns that the
-    format could have taken too, and that do not count with it. calls: it counts the calls of a
-    logger. splits: columns that may tell runs or ranks apart.
+    format could have taken too, and that do not count with it. counts: what it counts, if no
+    updates: calls of a logger, batches. splits: columns that may tell runs or ranks apart.
     last: the largest step of any record, as it is logged, -1 where there is none.
     mixed_times: wall times were in different units from row to row.
     """
@@ -29,7 +32,7 @@ class Axis:
     step: str | None = None
     named: bool = False
     rivals: tuple[str, ...] = ()
-    calls: bool = False
+    counts: str = ""
     splits: tuple[str, ...] = ()
     last: float = -1.0
     mixed_times: bool = False
@@ -51,7 +54,9 @@ def choice(
     if step is not None and not named:
         others = [n for n in format.preset.step if n not in (step, _CALLS) and n in logged]
         rivals = tuple(name for name in others if _differ(tables, step, name))
-    return Axis(step, named, rivals, step == _CALLS or charted, splits, float(last))
+    counts = _COUNTS.get(format.name, "") if step is not None else ""
+    counts = "calls of wandb.log" if step == _CALLS or charted else counts
+    return Axis(step, named, rivals, counts, splits, float(last))
 
 
 def _last(column: pa.ChunkedArray) -> float:

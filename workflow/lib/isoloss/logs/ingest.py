@@ -56,6 +56,8 @@ def ingest(
         got = _read(run, metrics, folder, settings)
     except LogError as error:
         return Ingested(None, row | {"error": " ".join(str(error).split())}, pd.DataFrame())
+    except MemoryError:  # the job is tried again with more
+        raise
     except Exception as error:  # a fault of a reader is no reason to lose the other runs
         return failed(run, error, "reader")
     table = got.table
