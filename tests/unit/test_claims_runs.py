@@ -87,9 +87,12 @@ def test_curves_that_come_together_are_told_from_those_that_part():
 
 def test_only_curves_that_pass_both_places_come_together_or_part():
     """Those of large runs lie lower: fewer of them at the end would pass for coming together."""
-    found = row(of="converges", **{"from": 0.1, "to": 7.9})  # no run passes both
-    assert found["verdict"] == "not testable"
-    assert "fewer than two curves pass both places" in found["sentence"]
+    for first, last in ((0.1, 7.9), (0.7, 15.9)):  # no run passes both; those of the largest size
+        found = row(of="converges", **{"from": first, "to": last})
+        assert found["verdict"] == "not testable"
+        assert "fewer than 3 curves pass both places" in found["sentence"]
+    assert row(of="converges", **{"from": 0.85, "to": 15.9})["verdict"] == "not testable"
+    assert row(of="converges", **{"from": 0.85, "to": 7.9})["verdict"] == "reproduced"
 
 
 @pytest.mark.parametrize("of", ["falls", "flattens"])

@@ -14,6 +14,7 @@ Claim = Mapping[str, Any]
 Curve = tuple[Floats, Floats]  # log C and loss, by rising C
 NEEDED = ["run", "metric", "tokens", "compute_pflop_s_days", "value", "kept"]
 PARTS = 4  # of a curve, evenly spaced in log C, each of which falls if the curve does
+FEWEST = 3  # curves that have a spread: two may be the arms of one size
 
 
 def on_compute(logs: Sequence[pd.DataFrame], flops: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -58,8 +59,8 @@ def curves(claim: Claim, evidence: Evidence, where: Where) -> Finding:
     if claim["of"] == "converges":
         ends = [float(claim[end]) for end in ("from", "to")]
         both = [curve for curve in every if all(_passes(curve, end) for end in ends)]
-        if len(both) < 2:  # of other curves at either end the spread is another for that alone
-            raise Untestable("fewer than two curves pass both places")
+        if len(both) < FEWEST:  # of others at either end the spread is another for that alone
+            raise Untestable(f"fewer than {FEWEST} curves pass both places")
         spreads = [float(np.exp(np.ptp(np.log(_at(both, end))))) for end in ends]
         note = f"highest over lowest {spreads[0]:.3g} there and {spreads[1]:.3g} here"
         return Finding(exact(spreads[1] < spreads[0], 0).outcome, (spreads[1],) * 3, notes=(note,))
